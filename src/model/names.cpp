@@ -1,0 +1,70 @@
+#include "whosent/model/aggregate_report.hpp"
+#include "whosent/model/event.hpp"
+#include "whosent/model/judgement.hpp"
+#include "whosent/model/payload.hpp"
+#include "whosent/model/raw_message.hpp"
+
+namespace whosent {
+namespace {
+
+template <std::size_t N, class Enum>
+std::string_view lookup(const std::string_view (&names)[N], Enum value) noexcept {
+    const auto index = static_cast<std::size_t>(value);
+    return index < N ? names[index] : std::string_view{};
+}
+
+}  // namespace
+
+std::string_view name_of(AlignmentMode value) noexcept {
+    static constexpr std::string_view kNames[] = {"r", "s"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(Policy value) noexcept {
+    static constexpr std::string_view kNames[] = {"none", "quarantine", "reject"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(DiscoveryMethod value) noexcept {
+    static constexpr std::string_view kNames[] = {"psl", "treewalk"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(Disposition value) noexcept {
+    static constexpr std::string_view kNames[] = {"none", "quarantine", "reject", "pass"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(DmarcResult value) noexcept {
+    static constexpr std::string_view kNames[] = {"pass", "fail"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(DkimResult value) noexcept {
+    static constexpr std::string_view kNames[] = {"none", "pass", "fail", "policy", "neutral", "temperror", "permerror"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(SpfResult value) noexcept {
+    static constexpr std::string_view kNames[] = {"none", "neutral", "pass", "fail", "softfail", "temperror", "permerror", "policy"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(SpfScope value) noexcept {
+    static constexpr std::string_view kNames[] = {"helo", "mfrom"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(PolicyOverride value) noexcept {
+    static constexpr std::string_view kNames[] = {"forwarded", "sampled_out", "trusted_forwarder", "mailing_list", "local_policy", "policy_test_mode", "other"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(Authenticity value) noexcept {
+    static constexpr std::string_view kNames[] = {"unknown", "authenticated", "failed"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(PayloadKind value) noexcept {
+    static constexpr std::string_view kNames[] = {"xml", "json", "text", "binary", "unrecognised"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(Judgement value) noexcept {
+    static constexpr std::string_view kNames[] = {"pass", "forwarded", "mailing_list", "fail"};
+    return lookup(kNames, value);
+}
+std::string_view class_of(const Event& event) noexcept {
+    return std::holds_alternative<RecordEvent>(event.body) ? "dmarc.record" : "report.quarantined";
+}
+
+}  // namespace whosent

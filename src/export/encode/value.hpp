@@ -1,0 +1,90 @@
+// Value: one field of an event on its way into an encoding. It points into the event and does not outlive it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "whosent/model/event.hpp"
+
+namespace whosent::encode {
+
+// Years 0000 to 9999, all that RFC 3339 section 5.6 can write.
+inline constexpr Seconds kFirstTime = -62'167'219'200;
+inline constexpr Seconds kLastTime = 253'402'300'799;
+
+struct Value {
+    enum class Kind : std::uint8_t { absent, text, number, boolean, time, address, key, dkim, spf, reasons, object };
+
+    Kind kind = Kind::absent;
+    union {
+        std::string_view text;  // text; object: JSON as it stands
+        std::int64_t number;    // number, boolean; time: Seconds
+        const IpAddress* address;
+        const Key128* key;
+        std::span<const EventDkim> dkim;
+        const RecordEvent* spf;
+        std::span<const EventReason> reasons;
+    };
+
+    constexpr Value() : number(0) {}
+    // An empty text says that there is none: absent.
+    constexpr Value(std::string_view value) : kind(value.empty() ? Kind::absent : Kind::text), text(value) {}
+    constexpr Value(bool value) : kind(Kind::boolean), number(value) {}
+    constexpr Value(std::int64_t value) : kind(Kind::number), number(value) {}
+    constexpr Value(std::optional<std::int64_t> value) : kind(value ? Kind::number : Kind::absent), number(value.value_or(0)) {}
+    constexpr Value(const Key128& value) : kind(Kind::key), key(&value) {}
+    constexpr Value(std::span<const EventDkim> value) : kind(value.empty() ? Kind::absent : Kind::dkim), dkim(value) {}
+    constexpr Value(std::span<const EventReason> value) : kind(value.empty() ? Kind::absent : Kind::reasons), reasons(value) {}
+
+    // For the fields that are always there.
+    [[nodiscard]] static constexpr Value always(std::string_view text) {
+        Value value(text);
+        value.kind = Kind::text;
+        return value;
+    }
+    [[nodiscard]] static constexpr Value time(Seconds at) {
+        Value value(at);
+        value.kind = at >= kFirstTime && at <= kLastTime ? Kind::time : Kind::absent;
+        return value;
+    }
+    [[nodiscard]] static Value ip(const std::optional<IpAddress>& ip) {
+        Value value;
+        if (ip) {
+            value.kind = Kind::address;
+            value.address = &*ip;
+        }
+        return value;
+    }
+    // The SPF result as one value.
+    [[nodiscard]] static Value spf_of(const RecordEvent& record) {
+        Value value;
+        if (!record.spf_domain.empty() || !record.spf_scope.empty() || !record.spf_result.empty()) {
+            value.kind = Kind::spf;
+            value.spf = &record;
+        }
+        return value;
+    }
+    // A JSON object that its writer made. Anything else is not passed on: it would break the document that holds it.
+    [[nodiscard]] static Value json_object(std::string_view json) {
+        Value value;
+        if (json.size() >= 2 && json.front() == '{' && json.back() == '}') {
+            value.kind = Kind::object;
+            value.text = json;
+        }
+        return value;
+    }
+    template <class Word>
+    [[nodiscard]] static Value word(const std::optional<Word>& word) {
+        return word ? Value(name_of(*word)) : Value();
+    }
+};
+
+// Where a domain is expected, some reporters write a whole address. Events carry no local parts.
+[[nodiscard]] inline std::string_view domain_part(std::string_view text) noexcept {
+    const std::size_t at = text.rfind('@');
+    return at == std::string_view::npos ? text : text.substr(at + 1);
+}
+
+}  // namespace whosent::encode

@@ -1,0 +1,310 @@
+"""Checks encoded events against what went in, with readers that share no code with the encoders.
+
+    check_events.py json|cef|lognorm PRINT_EVENTS SOURCE_DIR SEED COUNT
+
+json     Python's JSON reader gives back the values, and the document fits schemas/event.schema.json
+cef      a CEF reader written from the standard gives back the values, within its lengths and keys
+lognorm  liblognorm's cef type gives back what that reader does
+
+What should have been sent is worked out here from docs/events.md, not from the encoders.
+"""
+import datetime
+import ipaddress
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+CEF_INT_MAX = 2**31 - 1
+
+# Lengths of the extension dictionary; keys that are not here must not be sent.
+LENGTHS = {"externalId": 40, "act": 63, "outcome": 63, "cat": 1023, "reason": 1023, "msg": 1023, "suser": 1023, "duser": 1023, "fname": 1023,
+           "flexString1": 1023, "flexString2": 1023, **{f"cs{i}": 4000 for i in range(1, 7)}}
+LABELLED = {"c6a2", "cn1", "cn2", "cn3", "flexString1", "flexString2", *(f"cs{i}" for i in range(1, 7))}
+NUMBERS = {"rt", "start", "end", "cnt", "cn1", "cn2", "cn3", "type"}
+OTHERS = {"src", "c6a2"}
+
+
+def text_of(hexadecimal):
+    return bytes.fromhex(hexadecimal).decode("utf-8", errors="replace")
+
+
+def domain_of(hexadecimal):
+    return text_of(hexadecimal).rsplit("@", 1)[-1]
+
+
+def time_of(seconds):
+    try:
+        return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+    except OverflowError:
+        return None
+
+
+def present(members):
+    return {key: value for key, value in members.items() if value is not None and value != "" and value != []}
+
+
+# ---- what the JSON should hold ----
+
+def severity_of(event):
+    if text_of(event["class"]) == "report.quarantined":
+        return 3
+    if event["judgement"] == "pass":
+        return 1
+    if event["judgement"] in ("forwarded", "mailing_list"):
+        return 3
+    return {"reject": 4, "quarantine": 5}.get(event.get("disposition"), 6)
+
+
+def expected_json(event):
+    expected = {"id": text_of(event["id"]), "sequence": event["sequence"], "class": text_of(event["class"]), "time": time_of(event["published"]),
+                "severity": severity_of(event)}
+    if expected["class"] == "report.quarantined":
+        expected["quarantine"] = present({
+            "number": event["number"], "bytes": event["bytes"], **{key: text_of(event[key]) for key in ("collector", "name", "reason_code", "reason")}})
+        return expected
+    expected["report"] = present({
+        "number": event["report"], "org_name": text_of(event["org_name"]), "report_id": text_of(event["report_id"]), "domain": domain_of(event["domain"]),
+        "begin": time_of(event["begin"]), "end": time_of(event["end"]), "authenticity": event["authenticity"], "superseded": event["superseded"],
+        **{key: event.get(key) for key in ("p", "sp", "np", "pct")}})
+    expected["row"] = present({
+        "ordinal": event["ordinal"], **{key: event.get(key) for key in ("count", "disposition", "evaluated_dkim", "evaluated_spf")},
+        "reasons": [present({"type": text_of(kind), "comment": text_of(comment)}) for kind, comment in event["reasons"]],
+        "envelope_to": domain_of(event["envelope_to"]), "detail": json.loads(text_of(event["detail"]) or "null")})
+    expected["stream"] = present({
+        "id": event["stream"], "source_ip": address_of(event), "header_from": domain_of(event["header_from"]), "envelope_from": domain_of(event["envelope_from"]),
+        "dkim": [present({"domain": domain_of(domain), "selector": text_of(selector), "result": text_of(result)}) for domain, selector, result in event["dkim"]],
+        "spf_domain": domain_of(event["spf_domain"]), "spf_scope": text_of(event["spf_scope"]), "spf_result": text_of(event["spf_result"]),
+        "adkim": event["adkim"], "aspf": event["aspf"]})
+    expected["judgement"] = event["judgement"]
+    expected["alignment"] = {"dkim": event["aligned_dkim"], "spf": event["aligned_spf"]}
+    expected["attribution"] = {"revision": 0, "state": "provisional"}
+    return expected
+
+
+def address_of(event):
+    return str(ipaddress.ip_address(bytes.fromhex(event["source_ip"]))) if "source_ip" in event else None
+
+
+def no_duplicates(pairs):
+    keys = [key for key, _ in pairs]
+    assert len(keys) == len(set(keys)), f"a key twice: {keys}"
+    return dict(pairs)
+
+
+# ---- what the CEF should hold ----
+
+def cef_text(text):
+    """What a value may hold: no control characters but line feed and carriage return, and no blanks around it."""
+    text = re.sub("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]", "\ufffd", text.replace("\t", " "))
+    return text.strip(" ")
+
+
+def width_of(text):
+    """The length of a value as it stands in the line."""
+    return len(text) + len(re.findall("[\\\\=\n\r\U00010000-\U0010ffff]", text))
+
+
+def cut(text, limit):
+    text = cef_text(text)[:limit]
+    while width_of(text) > limit:
+        text = text[:-1]
+    return cef_text(text)
+
+
+def joined(elements, limit):
+    """Whole elements, as many as fit; only a first one that is too long is cut."""
+    elements = [element for element in elements if element]
+    # A blank is nothing where a value begins, and something inside of it.
+    while elements and not cef_text(elements[0]):
+        elements.pop(0)
+    if not elements:
+        return ""
+    taken = elements[0].lstrip(" \t")
+    if width_of(cef_unstripped(taken)) > limit:
+        return cut(taken, limit)
+    for element in elements[1:]:
+        if width_of(cef_unstripped(taken + "," + element)) > limit:
+            break
+        taken += "," + element
+    return cef_text(taken)
+
+
+def cef_unstripped(text):
+    return cef_text("x" + text + "x")[1:-1]
+
+
+def result_of(domain, detail, result):
+    return domain_of(domain) + ("/" + text_of(detail) if detail else "") + (":" + text_of(result) if result else "")
+
+
+def expected_cef(event):
+    quarantined = text_of(event["class"]) == "report.quarantined"
+    texts = {"externalId": text_of(event["id"])}
+    numbers = {"rt": event["published"] * 1000, "cn3": event["sequence"]}
+    labels = {"cn3": "sequence"}
+    if quarantined:
+        numbers |= {"type": 0, "cn1": event["number"], "cn2": event["bytes"]}
+        labels |= {"cn1": "quarantine_number", "cn2": "bytes", "cs1": "collector"}
+        texts |= {"cs1": text_of(event["collector"]), "fname": text_of(event["name"]), "reason": text_of(event["reason_code"]), "msg": text_of(event["reason"]),
+                  "act": "quarantined", "outcome": "failure"}
+        name = "Report could not be read"
+    else:
+        numbers |= {"type": 1, "cn2": 0, "start": event["begin"] * 1000, "end": event["end"] * 1000}
+        if "count" in event:
+            numbers["cnt" if 0 <= event["count"] <= CEF_INT_MAX else "cn1"] = event["count"]
+        numbers = {key: value for key, value in numbers.items() if key not in ("start", "end") or (value >= 0 and time_of(value // 1000))}
+        labels |= {"cn1": "count", "cn2": "attribution_revision", "cs1": "header_from", "cs2": "policy_domain", "cs3": "dkim", "cs4": "spf", "cs5": "reporter",
+                   "cs6": "stream_id", "flexString1": "attribution_state", "flexString2": "report_id", "c6a2": "Source IPv6 Address"}
+        address = address_of(event)
+        if address:
+            texts["c6a2" if ":" in address else "src"] = address
+        texts |= {
+            "act": event.get("disposition", ""), "cat": event["judgement"], "outcome": "success" if event["aligned_dkim"] or event["aligned_spf"] else "failure",
+            "suser": domain_of(event["envelope_from"]), "duser": domain_of(event["envelope_to"]), "cs1": domain_of(event["header_from"]),
+            "cs2": domain_of(event["domain"]), "cs5": text_of(event["org_name"]), "cs6": event["stream"], "flexString1": "provisional",
+            "flexString2": text_of(event["report_id"]), "cs4": result_of(event["spf_domain"], event["spf_scope"], event["spf_result"])}
+        texts["cs3"] = joined([result_of(*dkim) for dkim in event["dkim"]], 4000)
+        texts["reason"] = joined([text_of(kind) + (":" + text_of(comment) if comment else "") for kind, comment in event["reasons"]], 1023)
+        words = {"report": event["report"], "authenticity": event["authenticity"], "superseded": event["superseded"],
+                 **{key: event.get(key) for key in ("p", "sp", "np", "pct")}, "row": event["ordinal"],
+                 **{key: event.get(key) for key in ("evaluated_dkim", "evaluated_spf", "adkim", "aspf", "aligned_dkim", "aligned_spf")}}
+        texts["msg"] = " ".join(f"{word}:{str(value).lower() if isinstance(value, bool) else value}" for word, value in words.items() if value is not None)
+        name = {"pass": "DMARC pass", "forwarded": "DMARC fail, forwarded", "mailing_list": "DMARC fail, mailing list", "fail": "DMARC fail"}[event["judgement"]]
+    extension = {key: cut(value, LENGTHS.get(key, 1023)) for key, value in texts.items()}
+    extension |= {key: str(value) for key, value in numbers.items()}
+    extension = present(extension)
+    extension |= {key + "Label": label for key, label in labels.items() if key in extension}
+    return [text_of(event["class"]), name, str(severity_of(event))], extension
+
+
+# ---- a CEF reader, from the standard ----
+
+def read_cef(line):
+    """Header fields and extension of one line. The header escapes backslash and pipe; the extension backslash, equals sign and line ends."""
+    assert line.startswith("CEF:0|"), line[:40]
+    fields, rest = [], line[len("CEF:0|"):]
+    while len(fields) < 6:
+        match = re.match(r"((?:[^\\|]|\\[\\|])*)\|", rest)
+        assert match, f"header field {len(fields)}"
+        fields.append(re.sub(r"\\(.)", r"\1", match[1]))
+        rest = rest[match.end():]
+    pairs = []
+    # A key begins the extension or follows a space, and ends with an equals sign that is not escaped.
+    keys = list(re.finditer(r"(?:^| )([A-Za-z0-9_.]+)=", rest))
+    assert not keys or rest[:keys[0].start()].strip(" ") == "", "text before the first key"
+    for match, following in zip(keys, [*keys[1:], None]):
+        raw = rest[match.end():following.start() if following else len(rest)]
+        assert re.fullmatch(r"(?:[^\\=\r\n]|\\[\\=nr])*", raw), f"an escape that the standard does not know: {raw!r}"
+        value = re.sub(r"\\(.)", lambda escape: {"n": "\n", "r": "\r"}.get(escape[1], escape[1]), raw)
+        pairs.append((match[1], value, raw))
+    return fields, pairs
+
+
+def check_cef(event, line):
+    fields, pairs = read_cef(line)
+    assert fields[:2] == ["whosent", "whosent"] and re.fullmatch(r"\d+\.\d+\.\d+", fields[2]), fields
+    header, expected = expected_cef(event)
+    assert fields[3:] == header, (fields, header)
+    extension = no_duplicates([(key, value) for key, value, _ in pairs])
+    assert extension == expected, {key: (extension.get(key), expected.get(key)) for key in extension.keys() | expected.keys()
+                                   if extension.get(key) != expected.get(key)}
+    for key, value, raw in pairs:
+        base = key.removesuffix("Label")
+        assert base in LENGTHS or base in NUMBERS or base in OTHERS, f"key {key} is not one of the dictionary that we use"
+        if key.endswith("Label"):
+            assert base in LABELLED and base in extension and len(raw) <= 1023
+            continue
+        assert (base in LABELLED) == (key + "Label" in extension), key
+        assert value and value == value.strip(" "), key
+        assert len(raw.encode("utf-16-le")) // 2 <= LENGTHS.get(key, 45), f"{key} is too long"
+        if key in NUMBERS:
+            assert re.fullmatch(r"-?\d+", value) and abs(int(value)) < 2**63
+        if key == "cnt":
+            assert int(value) <= CEF_INT_MAX
+        if key == "src":
+            ipaddress.IPv4Address(value)
+        if key == "c6a2":
+            ipaddress.IPv6Address(value)
+    assert not re.search("[\0-\x1f\x7f-\x9f\u2028\u2029]", line), "a control character"
+
+
+# ---- the three checks ----
+
+def check_json_line(event, line, validator):
+    assert not re.search("[\0-\x1f]", line), "a control character"
+    document = json.loads(line, object_pairs_hook=no_duplicates)
+    expected = expected_json(event)
+    assert document == expected, (document, expected)
+    errors = [f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in validator.iter_errors(document)]
+    assert not errors, errors
+    return document
+
+
+def paths_of(document, before=""):
+    for key, value in document.items():
+        if isinstance(value, dict) and key != "detail":
+            yield from paths_of(value, before + key + ".")
+        else:
+            yield before + key
+            if isinstance(value, list):
+                for element in value:
+                    yield from paths_of(element, before + key + "[].")
+
+
+def main():
+    mode, program, source, seed, count = sys.argv[1:]
+    documentation = pathlib.Path(source, "docs/events.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`([^`]+)`", documentation))
+    output = subprocess.run([program, seed, count], stdout=subprocess.PIPE, check=True).stdout
+    lines = output.decode("utf-8").split("\n")  # strict: damaged UTF-8 ends the test here
+    assert lines.pop() == "" and len(lines) % 3 == 0, "an event that is not one line"
+    events = [(json.loads(lines[i]), lines[i + 1], lines[i + 2]) for i in range(0, len(lines), 3)]
+    assert len(events) > int(count)
+
+    seen = set()
+    if mode == "json":
+        import jsonschema
+        schema = json.loads(pathlib.Path(source, "schemas/event.schema.json").read_text(encoding="utf-8"))
+        jsonschema.Draft202012Validator.check_schema(schema)
+        validator = jsonschema.Draft202012Validator(schema)
+        for event, line, _ in events:
+            seen |= set(paths_of(check_json_line(event, line, validator)))
+        # The schema must be able to say no.
+        document = json.loads(events[0][1])
+        for broken in ({**document, "extra": 1}, {**document, "stream": {**document["stream"], "extra": 1}}, {**document, "class": "other"},
+                       {**document, "sequence": "1"}, {**document, "stream": {**document["stream"], "id": "0"}}, {**document, "id": "x" * 41},
+                       {key: value for key, value in document.items() if key != "attribution"}):
+            assert not validator.is_valid(broken), f"the schema accepts {broken}"
+    elif mode == "cef":
+        for event, _, line in events:
+            check_cef(event, line)
+            seen |= {key for key, _, _ in read_cef(line)[1]}
+        seen = {key.removesuffix("Label") for key in seen}
+    else:
+        program = shutil.which("lognormalizer")
+        assert program, "lognormalizer is not installed (Debian: liblognorm-utils)"
+        with tempfile.NamedTemporaryFile("w", suffix=".rulebase") as rules:
+            rules.write("version=2\nrule=:%f:cef%\n")
+            rules.flush()
+            text = "".join(line + "\n" for _, _, line in events)
+            parsed = subprocess.run([program, "-r", rules.name, "-e", "json"], input=text.encode(), stdout=subprocess.PIPE, check=True).stdout
+        parsed = [json.loads(line, object_pairs_hook=no_duplicates) for line in parsed.decode("utf-8").split("\n") if line.strip()]
+        assert len(parsed) == len(events), (len(parsed), len(events))
+        for (event, _, line), result in zip(events, parsed):
+            assert "f" in result, f"liblognorm does not take {line!r}"
+            header, expected = expected_cef(event)
+            result = result["f"]
+            assert [result["SignatureID"], result["Name"], result["Severity"]] == header, result
+            assert result["Extensions"] == expected, {key: (result["Extensions"].get(key), expected.get(key))
+                                                      for key in result["Extensions"].keys() | expected.keys()
+                                                      if result["Extensions"].get(key) != expected.get(key)}
+    undocumented = seen - documented
+    assert not undocumented, f"docs/events.md says nothing of {sorted(undocumented)}"
+    print(f"{len(events)} events agree")
+
+
+main()

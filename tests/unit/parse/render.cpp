@@ -1,0 +1,188 @@
+#include "render.hpp"
+
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "memory_source.hpp"
+
+namespace whosent::parse {
+namespace {
+
+std::string quoted(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (static_cast<unsigned char>(c) < 0x20) {
+            out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+            out += c;
+        }
+    }
+    return out + '"';
+}
+
+// One JSON object of members on one line; absent ones are left out.
+class Object {
+public:
+    void raw(std::string_view name, std::string_view value) {
+        text_ += fmt::format("{}{}: {}", text_.empty() ? "" : ", ", quoted(name), value);
+    }
+    void text(std::string_view name, std::string_view value) {
+        if (!value.empty()) raw(name, quoted(value));
+    }
+    template <class T>
+    void number(std::string_view name, const std::optional<T>& value) {
+        if (value) raw(name, fmt::format("{}", *value));
+    }
+    // Known: the standard's word. Unknown: {"raw": as it stood}.
+    template <class T, class Text>
+    void token(std::string_view name, const Token<T, Text>& token) {
+        if (!token.present) return;
+        if (!token.value) return raw(name, fmt::format("{{\"raw\": {}}}", quoted(token.raw)));
+        if constexpr (std::is_same_v<T, bool>) {
+            raw(name, *token.value ? "\"y\"" : "\"n\"");
+        } else {
+            raw(name, quoted(name_of(*token.value)));
+        }
+    }
+    [[nodiscard]] bool empty() const { return text_.empty(); }
+    [[nodiscard]] std::string str() const { return "{" + text_ + "}"; }
+
+private:
+    std::string text_;
+};
+
+template <class Items, class F>
+std::string array(const Items& items, F&& each) {
+    std::string out = "[";
+    for (const auto& item : items) out += (out.size() > 1 ? ", " : "") + each(item);
+    return out + "]";
+}
+
+template <class Extensions>
+void add_extensions(Object& object, const Extensions& extensions) {
+    if (extensions.empty()) return;
+    object.raw("extensions", array(extensions, [](const auto& e) { return fmt::format("[{}, {}]", quoted(e.path), quoted(e.text)); }));
+}
+
+std::string render_record(const AggregateRecord& record) {
+    Object out;
+    if (record.source_ip) out.text("source_ip", record.source_ip->to_string());
+    out.text("source_ip_raw", record.source_ip_raw);
+    out.number("count", record.count);
+    out.token("disposition", record.disposition);
+    out.token("dkim", record.dkim);
+    out.token("spf", record.spf);
+    if (!record.reasons.empty()) {
+        out.raw("reasons", array(record.reasons, [](const PolicyOverrideReason& reason) {
+                    Object o;
+                    o.token("type", reason.type);
+                    o.text("comment", reason.comment);
+                    return o.str();
+                }));
+    }
+    out.text("header_from", record.header_from);
+    out.text("envelope_from", record.envelope_from);
+    out.text("envelope_to", record.envelope_to);
+    if (!record.dkim_results.empty()) {
+        out.raw("dkim_results", array(record.dkim_results, [](const DkimAuthResult& result) {
+                    Object o;
+                    o.text("domain", result.domain);
+                    o.text("selector", result.selector);
+                    o.token("result", result.result);
+                    o.text("human_result", result.human_result);
+                    return o.str();
+                }));
+    }
+    if (!record.spf_results.empty()) {
+        out.raw("spf_results", array(record.spf_results, [](const SpfAuthResult& result) {
+                    Object o;
+                    o.text("domain", result.domain);
+                    o.token("scope", result.scope);
+                    o.token("result", result.result);
+                    o.text("human_result", result.human_result);
+                    return o.str();
+                }));
+    }
+    add_extensions(out, record.extensions);
+    return out.str();
+}
+
+std::string render_report(const AggregateReport& report) {
+    Object out;
+    out.text("xml_namespace", report.xml_namespace);
+    out.text("version", report.version);
+    out.text("org_name", report.org_name);
+    out.text("email", report.email);
+    out.text("extra_contact_info", report.extra_contact_info);
+    out.text("report_id", report.report_id);
+    out.text("generator", report.generator);
+    if (!report.error.empty()) out.raw("error", array(report.error, [](const std::string& e) { return quoted(e); }));
+    out.number("begin", report.begin);
+    out.number("end", report.end);
+    const PolicyPublished& policy = report.policy_published;
+    Object published;
+    published.text("domain", policy.domain);
+    published.token("adkim", policy.adkim);
+    published.token("aspf", policy.aspf);
+    published.token("p", policy.p);
+    published.token("sp", policy.sp);
+    published.token("np", policy.np);
+    published.number("pct", policy.pct);
+    published.text("fo", policy.fo);
+    published.token("testing", policy.testing);
+    published.token("discovery_method", policy.discovery_method);
+    if (!published.empty()) out.raw("policy_published", published.str());
+    add_extensions(out, report.extensions);
+    return out.str();
+}
+
+std::string_view severity_name(Severity severity) {
+    switch (severity) {
+        case Severity::note: return "note";
+        case Severity::warning: return "warning";
+        case Severity::error: return "error";
+    }
+    return "";
+}
+
+}  // namespace
+
+Rendered render(std::string_view document, const RepairSet& switched_off, std::size_t chunk_size, const Limits& limits) {
+    MemorySource source(std::string(document), chunk_size);
+    AggregateReader reader(limits, switched_off);
+    std::string records;
+    std::uint64_t expected_ordinal = 0;
+    const auto result = reader.read(source, [&](const AggregateRecord& record, const AggregateReport&) {
+        if (record.ordinal != expected_ordinal++) records += "  \"ordinals out of order\"\n";
+        records += fmt::format("{}    {}", records.empty() ? "" : ",\n", render_record(record));
+    });
+    Rendered out;
+    if (!result) {
+        out.json = fmt::format("{{\"error\": {{\"code\": {}, \"message\": {}}}}}\n", quoted(error_code_name(result.error().code)),
+                               quoted(result.error().message));
+        return out;
+    }
+    out.json = fmt::format("{{\n  \"report\": {},\n  \"records_lost\": {},\n  \"policy_came_late\": {},\n  \"records\": [{}]\n}}\n",
+                           render_report(result->report), result->records_lost, result->policy_came_late,
+                           records.empty() ? "" : "\n" + records + "\n  ");
+    for (const Diagnostic& diagnostic : result->diagnostics) {
+        out.diagnostics += fmt::format("{} {} {}{}: {}\n", severity_name(diagnostic.severity), diagnostic.code,
+                                       diagnostic.where.empty() ? "-" : diagnostic.where,
+                                       diagnostic.row ? fmt::format(" [{}]", *diagnostic.row) : "", diagnostic.message);
+    }
+    return out;
+}
+
+std::string read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+}  // namespace whosent::parse

@@ -44,7 +44,8 @@ struct RecordEvent {
     // stream
     Key128 stream{};
     std::optional<IpAddress> source_ip;
-    std::string_view header_from, envelope_from;
+    std::string_view header_from;
+    std::string_view envelope_from;  // or the MAIL FROM domain that SPF checked, where the report leaves it out
     std::span<const EventDkim> dkim;
     std::string_view spf_domain;
     std::string_view spf_scope, spf_result;  // the standard's word, or what stood there; empty: absent

@@ -1,0 +1,84 @@
+// The Reader of an SQLite store: a connection of its own that never writes to the store. One thread at a time.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "store/sqlite/database.hpp"
+#include "store/sqlite/record_flags.hpp"
+#include "whosent/store/store.hpp"
+
+namespace whosent::store::sqlite {
+
+class SqliteReader final : public Reader {
+public:
+    explicit SqliteReader(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+
+    [[nodiscard]] Result<StoreInfo> info() override;
+    [[nodiscard]] Result<bool> has_message(const Sha256Digest& sha256) override;
+    [[nodiscard]] Result<std::vector<SourceRow>> sources(const SourceQuery& query) override;
+    [[nodiscard]] Result<std::vector<DomainRow>> domains() override;
+    [[nodiscard]] Result<void> reports(const ReportQuery& query, FunctionRef<bool(const ReportRow&)> row) override;
+    [[nodiscard]] Result<ReportDetail> report(std::int64_t id) override;
+    [[nodiscard]] Result<void> report_rows(std::int64_t id, FunctionRef<bool(const Event&)> row) override;
+    [[nodiscard]] Result<void> quarantine(FunctionRef<bool(const QuarantineRow&)> row) override;
+    [[nodiscard]] Result<QuarantineRow> quarantine_entry(std::int64_t id) override;
+    [[nodiscard]] Result<std::string> quarantine_content(std::int64_t id) override;
+    [[nodiscard]] Result<Cursor> events(std::optional<Cursor> after, std::size_t limit, FunctionRef<bool(const Event&)> event) override;
+    [[nodiscard]] Result<std::vector<std::string>> verify() override;
+    [[nodiscard]] Result<void> backup(const std::string& path, FunctionRef<void(double part_done)> progress) override;
+    [[nodiscard]] Result<PurgeResult> count_older_than(Seconds cutoff) override;
+
+private:
+    // A stream with its texts, as an event shows it. The texts lie in names_.
+    struct ResolvedStream {
+        Key128 key{};
+        std::optional<IpAddress> ip;
+        std::string_view header_from, envelope_from, dkim, spf_domain, spf_scope, spf_result;
+        AlignmentMode adkim = AlignmentMode::relaxed, aspf = AlignmentMode::relaxed;
+    };
+    // The report that a record belongs to.
+    struct ReportContext {
+        std::int64_t id = 0, first_sequence = 0, rows = 0;
+        Seconds begin = 0, end = 0, stored = 0;
+        std::string domain, org, report_id;
+        Authenticity authenticity = Authenticity::unknown;
+        std::optional<Policy> p, sp, np;
+        std::optional<int> pct;
+        bool superseded = false;
+        std::string id_prefix;  // what the ids of its events are hashed from, but for the ordinal
+    };
+
+    [[nodiscard]] Error not_found(std::string message) const;
+    [[nodiscard]] Result<const std::string*> name(std::int64_t id);  // valid until forget_old()
+    [[nodiscard]] Result<const ResolvedStream*> stream(std::int64_t id);
+    // Between pages: what is remembered is bounded.
+    void forget_old();
+
+    // The report of the record `sequence`; false: none (it was purged).
+    [[nodiscard]] Result<bool> load_report(std::int64_t sequence);
+    // Calls `event` for the records of the current page. False: `event` said stop.
+    [[nodiscard]] Result<bool> give_record(const Statement& row, FunctionRef<bool(const Event&)> event);
+    [[nodiscard]] Result<bool> give_quarantine_event(const Statement& row, FunctionRef<bool(const Event&)> event);
+    [[nodiscard]] Result<Cursor> check_cursor(const std::optional<Cursor>& after);
+
+    // The ids of `domain` and the domains below it.
+    [[nodiscard]] Result<std::vector<std::int64_t>> domain_ids(const std::string& domain);
+
+    [[nodiscard]] Result<void> describe_source(std::int64_t source, bool walk, std::size_t position, SourceRow& row,
+                                               std::vector<std::pair<std::size_t, std::int64_t>>& streams);
+    [[nodiscard]] Result<void> add_texts(std::span<const std::pair<std::size_t, std::int64_t>> streams, std::vector<SourceRow>& rows);
+
+    std::unique_ptr<Database> database_;
+    std::unordered_map<std::int64_t, std::string> names_;
+    std::unordered_map<std::int64_t, ResolvedStream> streams_;
+    ReportContext context_;
+    std::vector<EventReason> reasons_;
+    std::vector<EventDkim> dkim_;
+    std::string scratch_;
+};
+
+}  // namespace whosent::store::sqlite

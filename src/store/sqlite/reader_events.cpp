@@ -1,0 +1,262 @@
+// Records and quarantine events as events, in the order of their sequence.
+#include <algorithm>
+
+#include "store/sqlite/reader.hpp"
+
+namespace whosent::store::sqlite {
+namespace {
+
+constexpr std::int64_t kPage = 2000;  // records read in one transaction
+constexpr std::size_t kRememberedStreams = 192 * 1024;  // 176 bytes each
+constexpr std::size_t kRememberedNames = 128 * 1024;   // some 100 bytes each
+constexpr std::size_t kEventIdBytes = 20;  // 40 characters
+
+constexpr std::string_view kRecordColumns = "SELECT sequence, stream, count, flags, envelope_to, reasons, detail FROM record ";
+
+Cell cell(const Statement& row, int column) {
+    return row.is_integer(column) ? Cell{row.integer(column), {}} : Cell{0, row.text(column)};
+}
+
+template <class Value>
+std::optional<Value> optional(const Statement& row, int column) {
+    const auto number = row.optional_integer(column);
+    return number ? std::optional(static_cast<Value>(*number)) : std::nullopt;
+}
+
+// The text before the next `end`, which is taken away with it.
+std::string_view cut(std::string_view& text, char end) {
+    const std::size_t position = text.find(end);
+    const std::string_view part = text.substr(0, position);
+    text.remove_prefix(position == std::string_view::npos ? text.size() : position + 1);
+    return part;
+}
+
+}  // namespace
+
+void SqliteReader::forget_old() {
+    if (names_.size() <= kRememberedNames && streams_.size() <= kRememberedStreams) return;
+    streams_.clear();
+    if (names_.size() > kRememberedNames) names_.clear();
+}
+
+Result<const std::string*> SqliteReader::name(std::int64_t id) {
+    const auto [place, added] = names_.try_emplace(id);
+    if (!added || id == 0) return &place->second;
+    Statement& query = *WHOSENT_TRY(database_->statement("SELECT value FROM name WHERE id = ?"));
+    const ResetGuard guard(query);
+    query.bind(id);
+    if (WHOSENT_TRY(query.step())) place->second = query.text(0);
+    return &place->second;
+}
+
+Result<const SqliteReader::ResolvedStream*> SqliteReader::stream(std::int64_t id) {
+    const auto [place, added] = streams_.try_emplace(id);
+    ResolvedStream& result = place->second;
+    if (!added) return &result;
+    Statement& query = *WHOSENT_TRY(database_->statement(
+        "SELECT s.key, o.ip, s.header_from, s.envelope_from, s.dkim, s.spf_domain, s.spf_scope, s.spf_result, s.modes "
+        "FROM stream s LEFT JOIN source o ON o.id = s.source WHERE s.id = ?"));
+    const ResetGuard guard(query);
+    query.bind(id);
+    if (!WHOSENT_TRY(query.step())) return &result;
+    result.key = query.fixed<16>(0);
+    result.ip = query.is_null(1) ? std::nullopt : IpAddress::from_bytes(query.bytes(1));
+    result.header_from = *WHOSENT_TRY(name(query.integer(2)));
+    result.envelope_from = *WHOSENT_TRY(name(query.integer(3)));
+    result.dkim = *WHOSENT_TRY(name(query.integer(4)));
+    result.spf_domain = *WHOSENT_TRY(name(query.integer(5)));
+    result.spf_scope = *WHOSENT_TRY(name(query.integer(6)));
+    result.spf_result = *WHOSENT_TRY(name(query.integer(7)));
+    result.adkim = query.integer(8) & 1 ? AlignmentMode::strict : AlignmentMode::relaxed;
+    result.aspf = query.integer(8) & 2 ? AlignmentMode::strict : AlignmentMode::relaxed;
+    return &result;
+}
+
+Result<bool> SqliteReader::load_report(std::int64_t sequence) {
+    if (sequence >= context_.first_sequence && sequence < context_.first_sequence + context_.rows) return true;
+    Statement& query = *WHOSENT_TRY(database_->statement(
+        "SELECT id, first_sequence, rows, window_begin, window_end, stored, domain, org, report_id, authenticity, p, sp, np, pct, "
+        "superseded_by IS NOT NULL, identity, rows_hash FROM report WHERE first_sequence <= ? AND rows > 0 ORDER BY first_sequence DESC LIMIT 1"));
+    const ResetGuard guard(query);
+    query.bind(sequence);
+    if (!WHOSENT_TRY(query.step())) return false;
+    context_.id = query.integer(0);
+    context_.first_sequence = query.integer(1);
+    context_.rows = query.integer(2);
+    context_.begin = query.integer(3);
+    context_.end = query.integer(4);
+    context_.stored = query.integer(5);
+    context_.domain = *WHOSENT_TRY(name(query.integer(6)));
+    context_.org = *WHOSENT_TRY(name(query.integer(7)));
+    context_.report_id = query.text(8);
+    context_.authenticity = static_cast<Authenticity>(query.integer(9));
+    context_.p = optional<Policy>(query, 10);
+    context_.sp = optional<Policy>(query, 11);
+    context_.np = optional<Policy>(query, 12);
+    context_.pct = optional<int>(query, 13);
+    context_.superseded = query.integer(14) != 0;
+    context_.id_prefix = query.text(15);
+    context_.id_prefix += query.text(16);
+    // A report that failed authentication may be stored beside its like that did not.
+    context_.id_prefix += context_.authenticity == Authenticity::failed ? 'f' : 'r';
+    return sequence < context_.first_sequence + context_.rows;
+}
+
+Result<bool> SqliteReader::give_record(const Statement& row, FunctionRef<bool(const Event&)> give) {
+    const std::int64_t sequence = row.integer(0);
+    if (!WHOSENT_TRY(load_report(sequence))) return true;
+    Event event;
+    event.sequence = sequence;
+    event.published = context_.stored;
+    RecordEvent record;
+    record.report = context_.id;
+    record.org_name = context_.org;
+    record.report_id = context_.report_id;
+    record.domain = context_.domain;
+    record.begin = context_.begin;
+    record.end = context_.end;
+    record.authenticity = context_.authenticity;
+    record.p = context_.p;
+    record.sp = context_.sp;
+    record.np = context_.np;
+    record.pct = context_.pct;
+    record.superseded = context_.superseded;
+    record.ordinal = static_cast<std::uint64_t>(sequence - context_.first_sequence);
+
+    const RecordFlags flags = RecordFlags::unpack(row.integer(3));
+    record.count = row.optional_integer(2);
+    record.disposition = flags.disposition;
+    record.evaluated_dkim = flags.evaluated_dkim;
+    record.evaluated_spf = flags.evaluated_spf;
+    const Cell envelope_to = cell(row, 4), reasons = cell(row, 5);
+    record.envelope_to = envelope_to.name != 0 ? std::string_view(*WHOSENT_TRY(name(envelope_to.name))) : envelope_to.text;
+    reasons_.clear();
+    for (std::string_view left = reasons.name != 0 ? std::string_view(*WHOSENT_TRY(name(reasons.name))) : reasons.text; !left.empty();) {
+        std::string_view line = cut(left, '\n');
+        const std::string_view type = cut(line, '\t');
+        reasons_.push_back({type, line});
+    }
+    record.reasons = reasons_;
+    record.detail = row.text(6);
+
+    const ResolvedStream& from = *WHOSENT_TRY(stream(row.integer(1)));
+    record.stream = from.key;
+    record.source_ip = from.ip;
+    record.header_from = from.header_from;
+    record.envelope_from = from.envelope_from;
+    dkim_.clear();
+    for (std::string_view left = from.dkim; !left.empty();) {
+        std::string_view line = cut(left, '\n');
+        const std::string_view domain = cut(line, '\t'), selector = cut(line, '\t');
+        dkim_.push_back({domain, selector, line});
+    }
+    record.dkim = dkim_;
+    record.spf_domain = from.spf_domain;
+    record.spf_scope = from.spf_scope;
+    record.spf_result = from.spf_result;
+    record.adkim = from.adkim;
+    record.aspf = from.aspf;
+    record.alignment = flags.alignment;
+    event.body = record;
+
+    const std::size_t prefix = context_.id_prefix.size();
+    context_.id_prefix += std::to_string(record.ordinal);
+    const Sha256Digest digest = sha256(context_.id_prefix);
+    context_.id_prefix.resize(prefix);
+    scratch_ = to_hex(std::span(digest).first(kEventIdBytes));
+    event.id = scratch_;
+    return give(event);
+}
+
+Result<bool> SqliteReader::give_quarantine_event(const Statement& row, FunctionRef<bool(const Event&)> give) {
+    Event event;
+    event.sequence = row.integer(0);
+    scratch_ = to_hex(row.bytes(1));
+    event.id = scratch_;
+    event.published = row.integer(3);
+    event.body = QuarantineEvent{row.integer(2), row.text(4), row.text(5), row.text(6), row.text(7), static_cast<std::uint64_t>(row.integer(8))};
+    return give(event);
+}
+
+Result<void> SqliteReader::report_rows(std::int64_t id, FunctionRef<bool(const Event&)> row) {
+    Statement& records = *WHOSENT_TRY(database_->statement(std::string(kRecordColumns) + "WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"));
+    std::int64_t after = -1;
+    for (bool more = true; more;) {
+        Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::read));
+        forget_old();
+        context_ = {};
+        Statement& header = *WHOSENT_TRY(database_->statement("SELECT first_sequence, rows FROM report WHERE id = ?"));
+        const ResetGuard header_guard(header), guard(records);
+        header.bind(id);
+        if (!WHOSENT_TRY(header.step())) return std::unexpected(not_found("no report has the number " + std::to_string(id)));
+        const std::int64_t first = header.integer(0), last = first + header.integer(1) - 1;
+        header.reset();
+        after = std::max(after, first - 1);
+        records.bind(after, last, kPage);
+        more = false;
+        while (WHOSENT_TRY(records.step())) {
+            more = true;
+            after = records.integer(0);
+            if (!WHOSENT_TRY(give_record(records, row))) return {};
+        }
+    }
+    return {};
+}
+
+Result<Cursor> SqliteReader::check_cursor(const std::optional<Cursor>& after) {
+    const auto epoch = static_cast<std::uint64_t>(WHOSENT_TRY(database_->integer("SELECT value FROM meta WHERE key = 'epoch'")));
+    if (!after) return Cursor{epoch, 0};
+    if (after->epoch == epoch) {
+        const std::int64_t last = WHOSENT_TRY(database_->integer("SELECT value FROM meta WHERE key = 'last_sequence'"));
+        if (after->sequence >= 0 && after->sequence <= last) return *after;
+        return std::unexpected(Error{ErrorCode::invalid_argument, Stage::store, Persistence::permanent, database_->path(),
+                                     "the cursor points behind the last event (" + Cursor{epoch, last}.to_string() + "): it was not made by this store", ""});
+    }
+    // What the store was copied from has the events up to the copy in common with it.
+    Statement& previous = *WHOSENT_TRY(database_->statement("SELECT sequence FROM previous_epoch WHERE epoch = ?"));
+    const ResetGuard guard(previous);
+    previous.bind(static_cast<std::int64_t>(after->epoch));
+    Cursor resume{epoch, 0};
+    if (WHOSENT_TRY(previous.step())) resume.sequence = std::clamp<std::int64_t>(after->sequence, 0, previous.integer(0));
+    return std::unexpected(Error{ErrorCode::cursor_expired, Stage::store, Persistence::permanent, database_->path(),
+                                 "the cursor belongs to another store, or to the time before this one was restored; go on after " + resume.to_string(),
+                                 resume.to_string()});
+}
+
+Result<Cursor> SqliteReader::events(std::optional<Cursor> after, std::size_t limit, FunctionRef<bool(const Event&)> give) {
+    std::optional<Cursor> cursor;
+    Statement& records = *WHOSENT_TRY(database_->statement(std::string(kRecordColumns) + "WHERE sequence > ? ORDER BY sequence LIMIT ?"));
+    Statement& others = *WHOSENT_TRY(database_->statement(
+        "SELECT sequence, id, quarantine, stored, collector, file_name, code, reason, bytes FROM quarantine_event WHERE sequence > ? ORDER BY sequence LIMIT ?"));
+    for (std::size_t given = 0;;) {
+        Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::read));
+        const ResetGuard records_guard(records), others_guard(others);
+        if (!cursor) cursor = WHOSENT_TRY(check_cursor(after));
+        forget_old();
+        context_ = {};  // a report may have been superseded since the last page
+        records.bind(cursor->sequence, kPage);
+        others.bind(cursor->sequence, kPage);
+        bool record_left = WHOSENT_TRY(records.step()), other_left = WHOSENT_TRY(others.step());
+        // When one of the two gives out because its page is full, what comes next of it is not known.
+        std::int64_t records_read = record_left, others_read = other_left;
+        if (!record_left && !other_left) return *cursor;
+        while (record_left || other_left) {
+            const bool take_record = record_left && (!other_left || records.integer(0) < others.integer(0));
+            const std::int64_t sequence = take_record ? records.integer(0) : others.integer(0);
+            const bool go_on = take_record ? WHOSENT_TRY(give_record(records, give)) : WHOSENT_TRY(give_quarantine_event(others, give));
+            cursor->sequence = sequence;
+            if (++given == limit || !go_on) return *cursor;
+            if (take_record) {
+                record_left = WHOSENT_TRY(records.step());
+                records_read += record_left;
+                if (!record_left && records_read == kPage) break;
+            } else {
+                other_left = WHOSENT_TRY(others.step());
+                others_read += other_left;
+                if (!other_left && others_read == kPage) break;
+            }
+        }
+    }
+}
+
+}  // namespace whosent::store::sqlite

@@ -1,0 +1,263 @@
+#include <algorithm>
+
+#include "memory_disk.hpp"
+#include "store/sqlite/database.hpp"
+#include "support.hpp"
+
+using namespace whosent;
+using namespace whosent::store;
+using namespace whosent::store::test;
+
+namespace {
+
+constexpr const char* kName = "/disk/store.db";
+
+sqlite::OpenOptions small_options(const TemporaryFolder& folder) {
+    sqlite::OpenOptions options;
+    options.vfs = MemoryDisk::kVfs;
+    options.lock_path = folder.file("lock");
+    options.checkpoint_pages = 40;  // so that checkpoints fall between the batches, and some
+    options.page_cache_kib = 64;    // spills in the middle of a transaction
+    options.gathered_totals = 32;
+    options.cached_streams = 64;
+    options.cached_sources = 32;
+    options.cached_name_bytes = 2048;
+    options.purge_rows = 40;
+    return options;
+}
+
+Row random_row(std::mt19937& random) {
+    Row row;
+    row.ip = "192.0.2." + std::to_string(random() % 40);
+    row.envelope_from = "bounce" + std::to_string(random() % 7) + ".example";
+    row.dkim = "example.com\ts" + std::to_string(random() % 3) + "\tpass\n";
+    row.count = random() % 100;
+    if (random() % 3 == 0) row.alignment = {false, false, Judgement::fail};
+    if (random() % 10 == 0) row.detail = std::string(300, 'x');
+    return row;
+}
+
+ReportWrite random_report(std::mt19937& random, const std::string& id, std::size_t rows) {
+    std::vector<Row> content;
+    for (std::size_t i = 0; i < rows; ++i) content.push_back(random_row(random));
+    return report_of(id, content, kNovember + static_cast<Seconds>(random() % 50) * kSecondsPerDay, "d" + std::to_string(random() % 3) + ".example");
+}
+
+// The same batches each time: reports, revisions of some, entries for the quarantine.
+std::vector<std::vector<MessageWrite>> make_batches() {
+    std::mt19937 random(7);
+    std::vector<std::vector<MessageWrite>> batches;
+    for (int b = 0; b < 6; ++b) {
+        std::vector<MessageWrite>& batch = batches.emplace_back();
+        for (int m = 0; m < 4; ++m) {
+            const std::string name = "b" + std::to_string(b) + "m" + std::to_string(m);
+            batch.push_back(message_of(name, random_report(random, name, 1 + random() % 40)));
+        }
+        if (b > 0) {
+            ReportWrite revision = random_report(random, "revision", 10);
+            revision.identity = key128("the report that is sent again and again");
+            batch.push_back(message_of("revision" + std::to_string(b), std::move(revision)));
+        }
+        batch.push_back(quarantined("broken" + std::to_string(b)));
+    }
+    return batches;
+}
+
+// Everything that an analyst sees, to be compared.
+std::string describe(Reader& reader) {
+    std::string text;
+    SourceQuery all;
+    all.limit = 0;
+    std::vector<std::string> lines;
+    for (const SourceRow& row : must(reader.sources(all))) {
+        lines.push_back(row.domain + " " + row.ip->to_string() + " " + std::to_string(row.totals.messages) + " " + std::to_string(row.totals.pass) + " " +
+                        std::to_string(row.first_day) + "-" + std::to_string(row.last_day) + " " + std::to_string(row.selectors.size()) + "\n");
+    }
+    for (const DomainRow& row : must(reader.domains())) {
+        lines.push_back(row.domain + " " + std::to_string(row.totals.messages) + " " + std::to_string(row.reports) + " " + std::to_string(row.days) + "\n");
+    }
+    std::sort(lines.begin(), lines.end());
+    for (const std::string& line : lines) text += line;
+    const StoreInfo info = must(reader.info());
+    return text + std::to_string(info.records) + " records, " + std::to_string(info.reports) + " reports, " + std::to_string(info.quarantined) + " quarantined";
+}
+
+void check_integrity() {
+    auto database = must(sqlite::Database::open(kName, SQLITE_OPEN_READWRITE, MemoryDisk::kVfs));
+    sqlite::Statement& check = *must(database->statement("PRAGMA integrity_check"));
+    REQUIRE(must(check.bind().step()));
+    REQUIRE(check.text(0) == "ok");
+    check.reset();
+    must(database->run("SELECT 1"));
+}
+
+struct Run {
+    MemoryDisk disk;
+    std::vector<std::size_t> committed;  // length of the log when commit() had returned, for each batch
+    std::string description;
+};
+
+// The undisturbed run that is interrupted later, everywhere.
+void run_all(Run& run, const sqlite::OpenOptions& options, const Clock& clock) {
+    run.disk.mount();
+    auto store = must(sqlite::open_sqlite_store(kName, OpenMode::create_if_missing, clock, options));
+    auto writer = must(store->writer());
+    for (auto& batch : make_batches()) {
+        must(writer->commit_batch(batch));
+        run.committed.push_back(run.disk.log.size());
+    }
+    writer.reset();
+    auto reader = must(store->reader());
+    check_exact(*reader);
+    run.description = describe(*reader);
+}
+
+}  // namespace
+
+TEST_CASE("after a loss of power what was committed is there once, and nothing half") {
+    TemporaryFolder folder;
+    StillClock clock;
+    const sqlite::OpenOptions options = small_options(folder);
+    Run run;
+    run_all(run, options, clock);
+    const auto syncs = std::count_if(run.disk.log.begin(), run.disk.log.end(), [](const auto& operation) { return operation.kind == MemoryDisk::Kind::sync; });
+    REQUIRE(syncs > 12);  // at least the log's, once a batch, and some checkpoints'
+    REQUIRE(std::any_of(run.disk.log.begin(), run.disk.log.end(), [](const auto& operation) {
+        return operation.kind == MemoryDisk::Kind::sync && operation.file == kName;
+    }));
+
+    std::mt19937 random(11);
+    int losses = 0, kept_unacknowledged = 0;
+    for (std::size_t at = 1; at <= run.disk.log.size(); ++at) {
+        // after every sync, and at some places between
+        if (run.disk.log[at - 1].kind != MemoryDisk::Kind::sync && random() % 25 != 0) continue;
+        for (int variant = 0; variant < 4; ++variant) {
+            CAPTURE(at, variant);
+            std::size_t pending = 0, torn = SIZE_MAX;
+            (void)run.disk.after_loss(at, [&](const auto&) { ++pending; return MemoryDisk::Survival{}; });
+            if (variant >= 2 && pending > 0) torn = random() % pending;
+            std::size_t index = 0;
+            auto disk = run.disk.after_loss(at, [&](const MemoryDisk::Operation&) {
+                const std::size_t own = index++;
+                if (variant == 0) return MemoryDisk::Survival{};        // nothing that was not synced
+                if (variant == 1) return MemoryDisk::Survival{true};    // all of it
+                if (own == torn) return MemoryDisk::Survival{true, random() % 16};
+                return MemoryDisk::Survival{random() % 2 == 0};         // some of it
+            });
+            disk->mount();
+            ++losses;
+            {
+                auto store = must(sqlite::open_sqlite_store(kName, OpenMode::create_if_missing, clock, options));
+                auto writer = must(store->writer());
+                auto reader = must(store->reader());
+                check_exact(*reader);
+                auto batches = make_batches();
+                for (std::size_t b = 0; b < batches.size(); ++b) {
+                    const auto known = std::count_if(batches[b].begin(), batches[b].end(), [&](const MessageWrite& message) { return must(reader->has_message(message.sha256)); });
+                    CAPTURE(b, known);
+                    REQUIRE((known == 0 || known == static_cast<std::ptrdiff_t>(batches[b].size())));
+                    if (run.committed[b] <= at) REQUIRE(known > 0);
+                    if (run.committed[b] > at && known > 0) ++kept_unacknowledged;
+                }
+                for (auto& batch : batches) must(writer->commit_batch(batch));
+                check_exact(*reader);
+                REQUIRE(describe(*reader) == run.description);
+            }
+            check_integrity();
+        }
+    }
+    CHECK(losses > 100);
+    CHECK(kept_unacknowledged > 0);  // the window between sync and answer was met
+}
+
+TEST_CASE("a purge that is interrupted by a loss of power leaves exact totals") {
+    TemporaryFolder folder;
+    StillClock clock;
+    const sqlite::OpenOptions options = small_options(folder);
+    Run run;
+    run_all(run, options, clock);
+    const std::size_t before = run.disk.log.size();
+    const Seconds cutoff = kNovember + 30 * kSecondsPerDay;
+    {
+        auto store = must(sqlite::open_sqlite_store(kName, OpenMode::existing, clock, options));
+        auto writer = must(store->writer());
+        const PurgeResult result = must(writer->purge_older_than(cutoff, [](const PurgeResult&) {}));
+        REQUIRE(result.reports > 5);
+    }
+    std::mt19937 random(13);
+    std::string description;
+    for (std::size_t at = before; at <= run.disk.log.size(); ++at) {
+        if (run.disk.log[at - 1].kind != MemoryDisk::Kind::sync) continue;
+        for (int variant = 0; variant < 2; ++variant) {
+            CAPTURE(at, variant);
+            auto disk = run.disk.after_loss(at, [&](const auto&) { return MemoryDisk::Survival{variant == 1 && random() % 2 == 0}; });
+            disk->mount();
+            auto store = must(sqlite::open_sqlite_store(kName, OpenMode::existing, clock, options));
+            auto writer = must(store->writer());
+            auto reader = must(store->reader());
+            check_exact(*reader);
+            for (const auto& batch : make_batches()) {
+                for (const MessageWrite& message : batch) REQUIRE(must(reader->has_message(message.sha256)));
+            }
+            must(writer->purge_older_than(cutoff, [](const PurgeResult&) {}));
+            check_exact(*reader);
+            if (description.empty()) description = describe(*reader);
+            REQUIRE(describe(*reader) == description);
+        }
+    }
+}
+
+TEST_CASE("a full disk at any write stores nothing of the batch, and a later try all of it") {
+    TemporaryFolder folder;
+    StillClock clock;
+    const sqlite::OpenOptions options = small_options(folder);
+    const auto make_first = [] { std::mt19937 random(3); return batch_of(message_of("m1", random_report(random, "r1", 30))); };
+    const auto make_second = [] {
+        std::mt19937 random(4);
+        ReportWrite revision = random_report(random, "r1", 20);
+        std::mt19937 first(3);
+        revision.identity = random_report(first, "r1", 30).identity;
+        return batch_of(message_of("m2", std::move(revision)), message_of("m3", random_report(random, "r3", 40)), quarantined("m4"));
+    };
+    std::string expected;
+    int failures = 0;
+    bool sync_fails = false;
+    for (std::int64_t allowed = -1; allowed < 2000; ++allowed) {
+        CAPTURE(allowed, sync_fails);
+        MemoryDisk disk;
+        disk.mount();
+        auto store = must(sqlite::open_sqlite_store(kName, OpenMode::create_if_missing, clock, options));
+        auto writer = must(store->writer());
+        auto first = make_first();
+        must(writer->commit_batch(first));
+        auto second = make_second();
+        (sync_fails ? disk.syncs_until_failure : disk.writes_until_full) = allowed;
+        auto result = writer->commit_batch(second);
+        disk.syncs_until_failure = disk.writes_until_full = -1;
+        auto reader = must(store->reader());
+        if (allowed >= 0 && !result) {
+            ++failures;
+            CHECK(result.error().code == (sync_fails ? ErrorCode::io : ErrorCode::store_full));
+            CHECK(result.error().persistence == Persistence::retry);
+            CHECK(result.error().where == kName);
+            check_exact(*reader);
+            REQUIRE_FALSE(must(reader->has_message(sha256("message m2"))));
+            CHECK(must(reader->info()).records == 30);
+            const auto again = must(writer->commit_batch(second));
+            CHECK_FALSE(again[0].duplicate);
+            CHECK(again[0].revisions == 1);
+        } else {
+            REQUIRE(result.has_value());
+        }
+        check_exact(*reader);
+        const std::string description = describe(*reader);
+        if (expected.empty()) expected = description;
+        REQUIRE(description == expected);
+        if (allowed >= 0 && result) {
+            if (sync_fails) break;
+            sync_fails = true;
+            allowed = -1;
+        }
+    }
+    CHECK(failures > 10);
+}

@@ -1,0 +1,220 @@
+#include "whosent/pipeline/pipeline.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+
+using namespace whosent;
+using namespace whosent::pipeline;
+
+namespace {
+
+// Keeps what it is given in memory, and fails when told to.
+class MemoryStore final : public store::Store, public store::Writer {
+public:
+    struct Stored {
+        std::string name, report_id, reason;
+        std::uint64_t rows = 0;
+    };
+    std::vector<Stored> stored;
+    std::set<Sha256Digest> seen;
+    std::vector<Stored> added;  // since the last commit
+    std::set<Sha256Digest> added_hashes;
+    std::mutex mutex;
+    std::size_t commits = 0;
+    std::size_t fail_at_commit = SIZE_MAX;
+
+    Result<store::MessageOutcome> add(const store::MessageWrite& write) override {
+        const std::lock_guard lock(mutex);
+        store::MessageOutcome outcome;
+        if (seen.contains(write.sha256) || !added_hashes.insert(write.sha256).second) {
+            outcome.duplicate = true;
+            return outcome;
+        }
+        for (const store::ReportWrite& report : write.reports) {
+            added.push_back({write.provenance.name, report.report.report_id, {}, report.rows.rows()});
+            ++outcome.reports_stored;
+            outcome.rows_stored += report.rows.rows();
+        }
+        if (write.quarantine) {
+            added.push_back({write.provenance.name, {}, write.quarantine->reason, 0});
+            outcome.quarantine_id = static_cast<std::int64_t>(stored.size() + added.size());
+        }
+        return outcome;
+    }
+    Result<void> commit() override {
+        const std::lock_guard lock(mutex);
+        if (++commits > fail_at_commit) return std::unexpected(Error{ErrorCode::store_full, Stage::store, Persistence::retry, "memory", "the disk is full", {}});
+        stored.insert(stored.end(), added.begin(), added.end());
+        seen.merge(added_hashes);
+        added.clear();
+        added_hashes.clear();
+        return {};
+    }
+    Result<void> quarantine_drop(std::int64_t) override { return {}; }
+    Result<store::PurgeResult> purge_older_than(Seconds, FunctionRef<void(const store::PurgeResult&)>) override { return store::PurgeResult{}; }
+    Result<std::unique_ptr<store::Writer>> writer() override { return nullptr; }
+    Result<std::unique_ptr<store::Reader>> reader() override { return std::make_unique<Reader>(*this); }
+
+private:
+    struct Reader final : store::Reader {
+        explicit Reader(MemoryStore& s) : owner(s) {}
+        MemoryStore& owner;
+        static Error none() { return {ErrorCode::not_found, Stage::store, Persistence::permanent, {}, "not here", {}}; }
+        Result<store::StoreInfo> info() override { return std::unexpected(none()); }
+        Result<bool> has_message(const Sha256Digest& digest) override {
+            const std::lock_guard lock(owner.mutex);
+            return owner.seen.contains(digest);
+        }
+        Result<std::vector<store::SourceRow>> sources(const store::SourceQuery&) override { return std::unexpected(none()); }
+        Result<std::vector<store::DomainRow>> domains() override { return std::unexpected(none()); }
+        Result<void> reports(const store::ReportQuery&, FunctionRef<bool(const store::ReportRow&)>) override { return std::unexpected(none()); }
+        Result<store::ReportDetail> report(std::int64_t) override { return std::unexpected(none()); }
+        Result<void> report_rows(std::int64_t, FunctionRef<bool(const Event&)>) override { return std::unexpected(none()); }
+        Result<void> quarantine(FunctionRef<bool(const store::QuarantineRow&)>) override { return std::unexpected(none()); }
+        Result<store::QuarantineRow> quarantine_entry(std::int64_t) override { return std::unexpected(none()); }
+        Result<std::string> quarantine_content(std::int64_t) override { return std::unexpected(none()); }
+        Result<store::Cursor> events(std::optional<store::Cursor>, std::size_t, FunctionRef<bool(const Event&)>) override { return std::unexpected(none()); }
+        Result<std::vector<std::string>> verify() override { return std::unexpected(none()); }
+        Result<void> backup(const std::string&, FunctionRef<void(double)>) override { return std::unexpected(none()); }
+        Result<store::PurgeResult> count_older_than(Seconds) override { return std::unexpected(none()); }
+    };
+};
+
+std::string report(int number, int rows, const char* policy_first = "") {
+    std::string xml = fmt::format("<?xml version=\"1.0\"?><feedback><report_metadata><org_name>receiver.example</org_name><report_id>{}</report_id>"
+                                  "<date_range><begin>1763510400</begin><end>1763596799</end></date_range></report_metadata>{}",
+                                  number, policy_first);
+    for (int i = 0; i < rows; ++i)
+        xml += fmt::format("<record><row><source_ip>192.0.2.{}</source_ip><count>1</count><policy_evaluated><disposition>none</disposition><dkim>fail</dkim><spf>pass</spf>"
+                           "</policy_evaluated></row><identifiers><header_from>example.org</header_from></identifiers><auth_results><spf><domain>mail.example.org</domain>"
+                           "<result>pass</result></spf></auth_results></record>",
+                           i % 256);
+    if (*policy_first == '\0') xml += "<policy_published><domain>example.org</domain><adkim>r</adkim><aspf>s</aspf><p>none</p></policy_published>";
+    return xml + "</feedback>";
+}
+
+Fetch message(std::string name, std::string content) {
+    return [name = std::move(name), content = std::make_shared<std::string>(std::move(content))]() -> Result<RawMessage> {
+        RawMessage raw{content, *content, {}, {}};
+        raw.provenance.name = name;
+        return raw;
+    };
+}
+
+constexpr const char* kRelaxedPolicy = "<policy_published><domain>example.org</domain><aspf>r</aspf><p>none</p></policy_published>";
+
+struct Run {
+    MemoryStore store;
+    SystemClock clock;
+    std::vector<std::string> outcomes;  // "name kind", in order of acknowledgement
+
+    Result<void> over(const std::vector<std::pair<std::string, std::string>>& messages, Options options) {
+        Pipeline pipeline(store, store, clock, options, [&](const RawMessage& raw, const Outcome& outcome) {
+            outcomes.push_back(fmt::format("{} {}", raw.provenance.name, static_cast<int>(outcome.kind)));
+        });
+        for (const auto& [name, content] : messages)
+            if (auto submitted = pipeline.submit(message(name, content)); !submitted) break;
+        auto finished = pipeline.finish();
+        counts = pipeline.counts();
+        return finished;
+    }
+    Counts counts;
+};
+
+}  // namespace
+
+TEST_CASE("a store that fails stops the run, and nothing of the failed batch is acknowledged") {
+    Run run;
+    run.store.fail_at_commit = 2;
+    std::vector<std::pair<std::string, std::string>> messages;
+    for (int i = 0; i < 100; ++i) messages.emplace_back(std::to_string(i), report(i, 10, kRelaxedPolicy));
+    Options options;
+    options.jobs = 3;
+    options.batch_rows = 100;
+    const auto finished = run.over(messages, options);
+    REQUIRE_FALSE(finished);
+    CHECK(finished.error().code == ErrorCode::store_full);
+    CHECK(run.outcomes.size() == run.store.stored.size());
+    CHECK(run.outcomes.size() < 100);
+}
+
+TEST_CASE("messages are stored and acknowledged in order, whatever the number of threads") {
+    std::vector<std::pair<std::string, std::string>> messages;
+    for (int i = 0; i < 300; ++i) {
+        // of very different cost, with duplicates, non-reports and damage among them
+        std::string content = i % 17 == 0   ? report(i / 2, 3'000, kRelaxedPolicy)
+                              : i % 11 == 0 ? std::string("From: a@b.example\r\nSubject: hello\r\n\r\nout of office\r\n")
+                              : i % 13 == 0 ? std::string("<feedback><record><row>")
+                                            : report(i, i % 7, kRelaxedPolicy);
+        messages.emplace_back(fmt::format("{}.xml", i), std::move(content));
+    }
+    std::vector<std::string> first;
+    std::vector<std::string> rows;
+    for (const unsigned jobs : {1u, 2u, 5u}) {
+        Run run;
+        Options options;
+        options.jobs = jobs;
+        options.batch_rows = 1'000;
+        REQUIRE(run.over(messages, options));
+        REQUIRE(run.outcomes.size() == 300);
+        std::vector<std::string> stored;
+        for (const auto& s : run.store.stored) stored.push_back(fmt::format("{} {} {} {}", s.name, s.report_id, s.rows, s.reason));
+        if (first.empty()) {
+            first = run.outcomes;
+            rows = stored;
+            CHECK(run.counts.duplicate_messages > 0);
+            CHECK(run.counts.not_reports == 1);  // the same text each time: the others are duplicates
+            CHECK(run.counts.quarantined == 1);
+        }
+        CHECK(run.outcomes == first);
+        CHECK(stored == rows);
+        CHECK(run.counts.messages == 300);
+    }
+}
+
+TEST_CASE("a fetch that fails is told as retry, and the rest goes on") {
+    MemoryStore store;
+    const SystemClock clock;
+    std::vector<Outcome> outcomes;
+    Pipeline pipeline(store, store, clock, {}, [&](const RawMessage&, const Outcome& outcome) { outcomes.push_back(outcome); });
+    REQUIRE(pipeline.submit([]() -> Result<RawMessage> { return std::unexpected(Error{ErrorCode::io, Stage::collect, Persistence::retry, "a.eml", "cannot be read", {}}); }));
+    REQUIRE(pipeline.submit(message("b", report(1, 1, kRelaxedPolicy))));
+    REQUIRE(pipeline.finish());
+    REQUIRE(outcomes.size() == 2);
+    CHECK(outcomes[0].kind == Outcome::Kind::retry);
+    CHECK(outcomes[0].reason == "a.eml: cannot be read");
+    CHECK(outcomes[1].kind == Outcome::Kind::stored);
+    CHECK(pipeline.counts().messages == 1);
+}
+
+TEST_CASE("a policy after the records judges them all the same") {
+    // aspf=s comes last: mail.example.org is not aligned with example.org then, and the reporter's word differs from that
+    MemoryStore store;
+    const SystemClock clock;
+    Pipeline pipeline(store, store, clock, {}, {});
+    REQUIRE(pipeline.submit(message("late.xml", report(1, 5))));
+    REQUIRE(pipeline.finish());
+    REQUIRE(store.stored.size() == 1);
+    CHECK(store.stored[0].rows == 5);
+    CHECK(pipeline.counts().records == 5);
+    CHECK(pipeline.counts().aggregate_reports == 1);
+}
+
+TEST_CASE("what was submitted is durable soon, without waiting for the end") {
+    MemoryStore store;
+    const SystemClock clock;
+    std::atomic<int> told{0};
+    Pipeline pipeline(store, store, clock, {}, [&](const RawMessage&, const Outcome&) { ++told; });
+    REQUIRE(pipeline.submit(message("a", report(1, 1, kRelaxedPolicy))));
+    for (int i = 0; i < 200 && told == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    CHECK(told == 1);
+}

@@ -1,0 +1,22 @@
+// Every command describes itself: its options, help and action. One file a command.
+#pragma once
+
+#include "app/command_line.hpp"
+
+namespace whosent::app {
+
+void add_ingest(CommandLine& line);
+void add_sources(CommandLine& line);
+void add_domains(CommandLine& line);
+void add_reports(CommandLine& line);
+void add_report(CommandLine& line);
+void add_quarantine(CommandLine& line);
+void add_events(CommandLine& line);
+void add_purge(CommandLine& line);
+void add_backup(CommandLine& line);
+void add_config(CommandLine& line);
+void add_version(CommandLine& line);
+
+[[nodiscard]] std::string version_text();
+
+}  // namespace whosent::app

@@ -1,0 +1,133 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "app/access.hpp"
+#include "app/commands/commands.hpp"
+#include "app/interrupt.hpp"
+#include "app/progress.hpp"
+#include "whosent/base/text.hpp"
+#include "whosent/collect/files.hpp"
+#include "whosent/pipeline/pipeline.hpp"
+
+namespace whosent::app {
+namespace {
+
+struct Options {
+    std::vector<std::string> paths;
+    std::string summary = "text";
+};
+
+constexpr std::size_t kNamed = 5;  // quarantined messages that the summary names
+
+struct Summary {
+    pipeline::Counts counts;
+    double seconds = 0;
+    std::vector<std::string> quarantined;  // the first kNamed
+};
+
+// The keys are an interface: scripts read them.
+std::string to_json(const Summary& summary) {
+    const auto& c = summary.counts;
+    return fmt::format(
+        R"({{"messages":{},"reports":{{"aggregate":{},"failure":0,"feedback":0,"tlsrpt":0}},"records":{},)"
+        R"("duplicates":{{"messages":{},"reports":{}}},)"
+        R"("not_reports":{},"quarantined":{},"diagnostics":{},"bytes_read":{},"bytes_unpacked":{},"seconds":{:.3f}}})"
+        "\n",
+        c.messages, c.aggregate_reports, c.records, c.duplicate_messages, c.duplicate_reports, c.not_reports, c.quarantined, c.diagnostics,
+        c.bytes_read, c.bytes_unpacked, summary.seconds);
+}
+
+std::string to_text(const Summary& summary) {
+    const auto& c = summary.counts;
+    const double rate = summary.seconds > 0 ? static_cast<double>(c.records) / summary.seconds : 0;
+    std::string out = fmt::format("read         {}, {} ({} unpacked) in {:.1f} s\n", counted(c.messages, "message"), human_bytes(c.bytes_read),
+                                  human_bytes(c.bytes_unpacked), summary.seconds);
+    out += fmt::format("stored       {} with {}", counted(c.aggregate_reports, "report"), counted(c.records, "record"));
+    out += c.records > 0 ? fmt::format(", {} a second\n", grouped(static_cast<std::uint64_t>(std::llround(rate)))) : "\n";
+    if (c.diagnostics > 0) out += fmt::format("diagnostics  {} (`whosent report ID` shows those of a report)\n", grouped(c.diagnostics));
+    if (c.duplicate_messages + c.duplicate_reports > 0) {
+        out += fmt::format("duplicates   {} and {} stored before\n", counted(c.duplicate_messages, "message"), counted(c.duplicate_reports, "report"));
+    }
+    if (c.not_reports > 0) out += fmt::format("not reports  {}\n", counted(c.not_reports, "message"));
+    if (c.quarantined > 0) {
+        out += fmt::format("quarantined  {} that could not be read, kept whole (`whosent quarantine list`)\n", counted(c.quarantined, "message"));
+        for (const auto& line : summary.quarantined) out += fmt::format("  {}\n", line);
+        if (c.quarantined > summary.quarantined.size()) out += fmt::format("  and {} more\n", grouped(c.quarantined - summary.quarantined.size()));
+    }
+    return out;
+}
+
+bool is_standard_input(const std::string& path) { return path == "-"; }
+
+Result<Exit> run(Context& context, const Options& options) {
+    const auto started = std::chrono::steady_clock::now();
+    std::vector<std::string> named;
+    std::copy_if(options.paths.begin(), options.paths.end(), std::back_inserter(named), [](const auto& path) { return !is_standard_input(path); });
+    const collect::FileList list = collect::list_files(named);
+    bool failed = !list.unreadable.empty();
+    for (const Error& error : list.unreadable) complain(to_string(error));
+
+    auto store = WHOSENT_TRY(open_or_create(context));
+    auto writer = WHOSENT_TRY(store->writer());
+    Summary summary;
+    bool unread = false;  // written by the committing thread, read after the pipeline's end
+    Result<void> finished;
+    {
+        const auto on_outcome = [&](const RawMessage& message, const pipeline::Outcome& outcome) {
+            if (outcome.kind == pipeline::Outcome::Kind::retry) {
+                unread = true;
+                complain(outcome.reason);
+            } else if (outcome.kind == pipeline::Outcome::Kind::quarantined && summary.quarantined.size() < kNamed) {
+                summary.quarantined.push_back(printable(fmt::format("{}: {}", message.provenance.remote_key, outcome.reason), 500));
+            }
+        };
+        pipeline::Options how;
+        how.limits = context.settings.limits;
+        how.jobs = context.settings.jobs;
+        how.batch_rows = context.settings.commit_rows;
+        pipeline::Pipeline pipeline(*store, *writer, context.clock, how, on_outcome);
+        const Progress progress(pipeline, list.bytes);
+        // An error of the store ends the intake, and finish() tells it; any other concerns one file.
+        const auto goes_on = [&](const Result<void>& submitted) {
+            if (submitted || interrupted()) return !interrupted();  // an interrupt can look like an error of reading
+            if (submitted.error().stage == Stage::store) return false;
+            complain(to_string(submitted.error()));
+            failed = true;
+            return true;
+        };
+        bool on = !interrupted();
+        for (std::size_t i = 0; on && i < list.paths.size(); ++i) on = goes_on(collect::submit_file(list.paths[i], how.limits, pipeline, [] { return !interrupted(); }));
+        if (on && named.size() < options.paths.size()) on = goes_on(collect::submit_stream(STDIN_FILENO, "standard input", how.limits, pipeline));
+        finished = pipeline.finish();
+        summary.counts = pipeline.counts();
+    }
+    summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    context.output.write(options.summary == "json" ? to_json(summary) : to_text(summary));
+    if (interrupted()) complain("interrupted; what was read until then is stored, and a further run goes on where this one ended");
+    if (!finished) return std::unexpected(std::move(finished).error());
+    return failed || unread || interrupted() ? Exit::failed : Exit::done;
+}
+
+}  // namespace
+
+void add_ingest(CommandLine& line) {
+    auto options = std::make_shared<Options>();
+    auto command = line.command("ingest", "Reads reports out of mail and files, and stores them");
+    command.arguments("PATH", options->paths, "Files, folders (with all below), Maildirs, mbox files; - is one message on standard input");
+    command.choice("--summary", options->summary, {"text", "json"}, "text (the default), or json: one object on one line");
+    command.jobs();
+    command.examples(
+        "A message may be a mail, XML, gzip or zip; what it is, its content says. What was stored before is told as a duplicate and not stored\n"
+        "twice. What cannot be read is kept in the quarantine with the reason.\n"
+        "Exit status 1: a path could not be read, or the store failed. Quarantined messages alone are no failure.\n\n"
+        "Examples:\n"
+        "  whosent ingest ~/Maildir reports.mbox google.com!example.com!1763683200!1763769599.zip\n"
+        "  curl -s https://example.com/report.eml | whosent ingest -");
+    command.action([options](Context& context) { return run(context, *options); });
+}
+
+}  // namespace whosent::app

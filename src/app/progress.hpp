@@ -1,0 +1,25 @@
+// The progress bar of an ingest, on standard error while that is a terminal; otherwise nothing is printed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <thread>
+
+#include "whosent/pipeline/pipeline.hpp"
+
+namespace whosent::app {
+
+// Draws on a thread of its own from construction to destruction, and then takes the bar away. `pipeline` outlives it.
+class Progress {
+public:
+    // bytes_total: of all files; 0: unknown, and no time left is told.
+    Progress(const pipeline::Pipeline& pipeline, std::uint64_t bytes_total);
+
+private:
+    std::jthread thread_;
+};
+
+// One line without a line break, at most `width` characters.
+[[nodiscard]] std::string progress_line(const pipeline::Counts& counts, std::uint64_t bytes_total, double seconds, std::size_t width);
+
+}  // namespace whosent::app

@@ -1,0 +1,48 @@
+// The effective configuration: flag before environment before file before default, each value with where it came from.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "whosent/base/limits.hpp"
+#include "whosent/base/result.hpp"
+
+namespace whosent::app {
+
+struct Settings {
+    std::string store;  // "sqlite:FILE"
+    unsigned jobs = 0;  // 0: one a processor
+    std::uint64_t commit_rows = 400'000;  // a transaction is committed when it has this many rows, or after two seconds
+    Limits limits;
+    bool store_is_default = false;
+    // Key as in the file ("store", "limits.rows") -> "--store", "WHOSENT_STORE", "FILE:LINE"; what is missing here is a default.
+    std::map<std::string, std::string, std::less<>> origins;
+};
+
+// What was said on the command line; empty: nothing.
+struct Flags {
+    std::string store, config;
+    std::optional<std::uint64_t> jobs;
+};
+
+// Errors are of wrong usage (invalid_argument, with file and line) or io.
+[[nodiscard]] Result<Settings> load_settings(const Flags& flags);
+
+// The settings as a TOML file that says where each value came from.
+[[nodiscard]] std::string to_toml(const Settings& settings);
+
+// A member of Limits by its name in [limits].
+struct LimitKey {
+    std::string_view name;
+    std::uint64_t (*get)(const Limits&);
+    void (*set)(Limits&, std::uint64_t);
+};
+[[nodiscard]] std::span<const LimitKey> limit_keys() noexcept;
+
+inline constexpr std::uint64_t kMostJobs = 256;  // threads; each holds a message of up to limits.message_bytes
+
+}  // namespace whosent::app

@@ -1,0 +1,139 @@
+#include "app/settings_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <numeric>
+#include <sstream>
+#include <vector>
+
+#if __has_include(<toml++/toml.hpp>)
+#include <toml++/toml.hpp>
+#else
+#include <toml++/toml.h>
+#endif
+
+namespace whosent::app {
+namespace {
+
+constexpr std::string_view kTopKeys[] = {"store", "jobs", "commit_rows", "limits"};
+
+struct Place {
+    const std::string& path;
+    [[nodiscard]] std::unexpected<Error> wrong(const toml::source_region& at, std::string message) const {
+        return std::unexpected(
+            Error{.code = ErrorCode::invalid_argument, .stage = Stage::app, .where = name(at), .message = std::move(message)});
+    }
+    [[nodiscard]] std::string name(const toml::source_region& at) const { return fmt::format("{}:{}", path, at.begin.line); }
+};
+
+// Levenshtein's distance: what an unknown key was probably meant to be.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), 0);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const std::size_t above = row[j + 1];
+            row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1)});
+            diagonal = above;
+        }
+    }
+    return row.back();
+}
+
+std::string hint(std::string_view key, const std::vector<std::string_view>& known) {
+    const auto nearest =
+        std::min_element(known.begin(), known.end(), [&](auto a, auto b) { return distance(key, a) < distance(key, b); });
+    if (distance(key, *nearest) <= key.size() / 3 + 1) return fmt::format("did you mean `{}`?", *nearest);
+    return fmt::format("known keys are {}", fmt::join(known, ", "));
+}
+
+std::string_view type_name(const toml::node& node) {
+    if (node.is_string()) return "text";
+    if (node.is_integer()) return "a whole number";
+    if (node.is_floating_point()) return "a fraction";
+    if (node.is_boolean()) return "true or false";
+    if (node.is_table()) return "a table";
+    if (node.is_array()) return "a list";
+    return "a date or time";
+}
+
+Result<std::uint64_t> number(const Place& place, std::string_view key, const toml::node& node, std::uint64_t least, std::uint64_t most) {
+    const auto* integer = node.as_integer();
+    if (integer == nullptr) return place.wrong(node.source(), fmt::format("`{}` must be a whole number, not {}", key, type_name(node)));
+    const std::int64_t value = integer->get();
+    if (value < 0 || static_cast<std::uint64_t>(value) < least || static_cast<std::uint64_t>(value) > most) {
+        const std::string bound = most == std::numeric_limits<std::uint64_t>::max() ? fmt::format("at least {}", least)
+                                                                                    : fmt::format("from {} to {}", least, most);
+        return place.wrong(node.source(), fmt::format("`{}` must be {}, not {}", key, bound, value));
+    }
+    return static_cast<std::uint64_t>(value);
+}
+
+Result<void> read_limits(const Place& place, const toml::table& table, Settings& settings) {
+    for (const auto& [key, node] : table) {
+        const auto keys = limit_keys();
+        const auto found = std::find_if(keys.begin(), keys.end(), [&](const LimitKey& known) { return known.name == key.str(); });
+        if (found == keys.end()) {
+            std::vector<std::string_view> known;
+            for (const auto& limit : keys) known.push_back(limit.name);
+            return place.wrong(key.source(), fmt::format("unknown key `{}` in [limits]; {}", key.str(), hint(key.str(), known)));
+        }
+        found->set(settings.limits, WHOSENT_TRY(number(place, key.str(), node, 1, std::numeric_limits<std::uint64_t>::max())));
+        settings.origins[fmt::format("limits.{}", key.str())] = place.name(node.source());
+    }
+    return {};
+}
+
+Result<void> read_table(const Place& place, const toml::table& table, Settings& settings) {
+    for (const auto& [key, node] : table) {
+        if (key == "store") {
+            const auto* text = node.as_string();
+            if (text == nullptr) {
+                return place.wrong(node.source(), fmt::format("`store` must be text such as \"sqlite:whosent.db\", not {}", type_name(node)));
+            }
+            settings.store = text->get();
+        } else if (key == "jobs") {
+            settings.jobs = static_cast<unsigned>(WHOSENT_TRY(number(place, "jobs", node, 0, kMostJobs)));
+        } else if (key == "commit_rows") {
+            settings.commit_rows = WHOSENT_TRY(number(place, "commit_rows", node, 1, 10'000'000));
+        } else if (key == "limits") {
+            const auto* limits = node.as_table();
+            if (limits == nullptr) return place.wrong(node.source(), fmt::format("`limits` must be a table [limits], not {}", type_name(node)));
+            WHOSENT_CHECK(read_limits(place, *limits, settings));
+            continue;
+        } else {
+            const std::string known = hint(key.str(), {std::begin(kTopKeys), std::end(kTopKeys)});
+            return place.wrong(key.source(), fmt::format("unknown key `{}`; {}", key.str(), known));
+        }
+        settings.origins[std::string(key.str())] = place.name(node.source());
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> read_settings_file(const std::string& path, Settings& settings) {
+    std::ifstream file(path);
+    std::ostringstream text;
+    if (file) text << file.rdbuf();
+    // reading a folder opens well and fails here
+    if (!file || (text.str().empty() && errno == EISDIR)) {
+        return std::unexpected(Error{.code = ErrorCode::io, .stage = Stage::app, .where = path, .message = std::strerror(errno)});
+    }
+    const Place place{path};
+    try {
+        const toml::table table = toml::parse(text.str(), path);
+        return read_table(place, table, settings);
+    } catch (const toml::parse_error& error) {
+        return place.wrong(error.source(), std::string(error.description()));
+    }
+}
+
+}  // namespace whosent::app

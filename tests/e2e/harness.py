@@ -1,0 +1,183 @@
+"""What the end-to-end tests share: running the real binary against stores of their own, and making input for it.
+
+Nothing here knows how whosent works inside; reports and mails are built with Python's own libraries.
+"""
+
+import base64
+import dataclasses
+import gzip
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import zipfile
+
+BINARY = os.environ.get("WHOSENT_BINARY", "")
+# AddressSanitizer and ThreadSanitizer multiply memory; what a build with them takes says nothing about the product.
+SANITIZED = bool(os.environ.get("WHOSENT_SANITIZED", ""))
+DAY = 86400
+BEGIN = 1763683200  # 2025-11-21T00:00:00Z
+
+
+@dataclasses.dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+    peak_bytes: int = 0
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    @property
+    def lines(self):
+        return self.out.splitlines()
+
+
+class Case(unittest.TestCase):
+    """A folder and a store of its own for each test."""
+
+    maxDiff = 4000
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="whosent-e2e-")
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        self.store = self.path("store.db")
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def write(self, name, content):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def environment(self, **changes):
+        env = {k: v for k, v in os.environ.items() if k not in ("WHOSENT_STORE", "XDG_STATE_HOME", "COLUMNS")}
+        env["WHOSENT_STORE"] = "sqlite:" + self.store
+        env["TMPDIR"] = self.dir
+        for name, value in changes.items():
+            env.pop(name, None) if value is None else env.__setitem__(name, value)
+        return env
+
+    def start(self, *arguments, env=None, **options):
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.Popen([BINARY, *arguments], env=env or self.environment(), **options)
+
+    def run_whosent(self, *arguments, stdin=b"", env=None, preexec=None, measured=False, as_user=False, timeout=120):
+        """Runs to the end. With `measured`, peak_bytes is of this child alone. `as_user`: not as root, who may read everything."""
+        prefix, binary = (), BINARY
+        if as_user and os.geteuid() == 0:
+            os.chmod(self.dir, 0o777)
+            binary = shutil.copy(BINARY, self.path("whosent"))  # where it was built may be closed to others
+            prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+        if measured:
+            peak = self.path("peak")
+            prefix = (sys.executable, "-S", os.path.join(os.path.dirname(os.path.abspath(__file__)), "measure.py"), peak, *prefix)
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as source:
+            source.write(stdin)
+            source.seek(0)
+            child = subprocess.run([*prefix, binary, *arguments], env=env or self.environment(), stdin=source, stdout=out, stderr=err,
+                                   preexec_fn=preexec, timeout=timeout)
+            out.seek(0)
+            err.seek(0)
+            done = Done(child.returncode, out.read().decode(), err.read().decode())
+        if measured:
+            with open(peak) as file:
+                done.peak_bytes = int(file.read())
+        # a crash is never an answer
+        self.assertIn(done.code, (0, 1, 2), f"{arguments}\n{done.err}")
+        return done
+
+    def ok(self, *arguments, **options):
+        done = self.run_whosent(*arguments, **options)
+        self.assertEqual(done.code, 0, f"{arguments}\n{done.out}\n{done.err}")
+        return done
+
+    def fails(self, code, *arguments, says=(), **options):
+        """Ends with `code` and one line on standard error that holds every text of `says`."""
+        done = self.run_whosent(*arguments, **options)
+        self.assertEqual(done.code, code, f"{arguments}\n{done.out}\n{done.err}")
+        lines = done.err.splitlines()
+        self.assertTrue(lines and lines[-1].startswith("whosent: "), done.err)
+        for text in (says,) if isinstance(says, str) else says:
+            self.assertIn(text, done.err)
+        return done
+
+    def ingest(self, *paths, **options):
+        """The summary of an ingest that succeeds."""
+        done = self.ok("ingest", "--summary", "json", *paths, **options)
+        self.assertEqual(len(done.lines), 1, done.out)
+        return done.json
+
+    def listing(self, *arguments):
+        return self.ok(*arguments, "--format", "json").json
+
+    def events(self, *arguments):
+        done = self.ok("events", *arguments)
+        return [json.loads(line) for line in done.lines], done.err.splitlines()[-1]
+
+
+def row(ip="192.0.2.1", count=1, disposition="none", header_from="example.com", dkim=(), spf=(), dkim_eval="fail", spf_eval="fail", extra=""):
+    """One <record>; dkim = (domain, selector, result)…, spf = (domain, result)…"""
+    results = "".join(f"<dkim><domain>{d}</domain><selector>{s}</selector><result>{r}</result></dkim>" for d, s, r in dkim)
+    results += "".join(f"<spf><domain>{d}</domain><scope>mfrom</scope><result>{r}</result></spf>" for d, r in spf)
+    return (
+        f"<record><row><source_ip>{ip}</source_ip><count>{count}</count><policy_evaluated><disposition>{disposition}</disposition>"
+        f"<dkim>{dkim_eval}</dkim><spf>{spf_eval}</spf>{extra}</policy_evaluated></row>"
+        f"<identifiers><header_from>{header_from}</header_from></identifiers><auth_results>{results}</auth_results></record>\n"
+    )
+
+
+def head(report_id="r1", org="receiver.example", domain="example.com", begin=BEGIN, policy="none"):
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<feedback><version>1.0</version>'
+        f"<report_metadata><org_name>{org}</org_name><email>dmarc@{org}</email><report_id>{report_id}</report_id>"
+        f"<date_range><begin>{begin}</begin><end>{begin + DAY - 1}</end></date_range></report_metadata>"
+        f"<policy_published><domain>{domain}</domain><adkim>r</adkim><aspf>r</aspf><p>{policy}</p><sp>{policy}</sp><pct>100</pct></policy_published>\n"
+    )
+
+
+TAIL = "</feedback>\n"
+
+
+def report(report_id="r1", rows=None, **metadata):
+    return (head(report_id, **metadata) + "".join(rows if rows is not None else [row()]) + TAIL).encode()
+
+
+def zipped(content, name="report.xml"):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return out.getvalue()
+
+
+def mail(attachment, filename="receiver.example!example.com!1763683200!1763769599.xml.gz", kind="application/gzip", subject=None, message_id="1"):
+    """A report as receivers send it: text and one attachment, base64."""
+    subject = subject or "Report Domain: example.com Submitter: receiver.example Report-ID: 1"
+    body = base64.encodebytes(attachment).decode().replace("\n", "\r\n")
+    return (
+        f"From: dmarc@receiver.example\r\nTo: reports@example.com\r\nSubject: {subject}\r\nMessage-ID: <{message_id}@receiver.example>\r\n"
+        'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b1"\r\n\r\n'
+        "--b1\r\nContent-Type: text/plain\r\n\r\nA report is attached.\r\n"
+        f'--b1\r\nContent-Type: {kind}; name="{filename}"\r\nContent-Transfer-Encoding: base64\r\n'
+        f'Content-Disposition: attachment; filename="{filename}"\r\n\r\n{body}--b1--\r\n'
+    ).encode()
+
+
+def report_mail(report_id="r1", **metadata):
+    return mail(gzip.compress(report(report_id, **metadata), mtime=0), message_id=report_id)
+
+
+OUT_OF_OFFICE = (
+    b"From: someone@example.org\r\nTo: reports@example.com\r\nSubject: Out of office\r\nContent-Type: text/plain\r\n\r\nBack on Monday.\r\n"
+)
+# Looks like a report by every name, and is not to be read.
+DAMAGED = mail(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03" + bytes(range(200, 250)) * 3, message_id="damaged")

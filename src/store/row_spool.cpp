@@ -18,10 +18,10 @@ struct Header {
     Key128 key;
     std::int64_t count;
     std::array<std::uint8_t, 16> ip;
-    std::uint8_t ip_bytes;     // 0, 4 or 16
-    std::uint8_t modes;        // 1 adkim strict, 2 aspf strict
-    std::uint8_t alignment;    // 1 dkim, 2 spf, 4 * judgement
-    std::uint8_t present;      // 1 count, 2 disposition, 4 evaluated_dkim, 8 evaluated_spf
+    std::uint8_t ip_bytes;   // 0, 4 or 16
+    std::uint8_t modes;      // 1 adkim strict, 2 aspf strict
+    std::uint8_t alignment;  // 1 dkim, 2 spf, 4 * judgement
+    std::uint8_t present;    // 1 count, 2 disposition, 4 evaluated_dkim, 8 evaluated_spf
     std::uint8_t disposition, evaluated_dkim, evaluated_spf;
 };
 constexpr std::size_t kTexts = 9;
@@ -84,20 +84,26 @@ std::size_t decode(std::string_view bytes, RowView& row) {
     row.disposition = header.present & 2 ? std::optional(static_cast<Disposition>(header.disposition)) : std::nullopt;
     row.evaluated_dkim = header.present & 4 ? std::optional(static_cast<DmarcResult>(header.evaluated_dkim)) : std::nullopt;
     row.evaluated_spf = header.present & 8 ? std::optional(static_cast<DmarcResult>(header.evaluated_spf)) : std::nullopt;
-    std::tie(stream.header_from, stream.envelope_from, stream.dkim, stream.spf_domain, stream.spf_scope, stream.spf_result, row.reasons,
-             row.envelope_to, row.detail) = std::tuple_cat(texts);
+    std::tie(stream.header_from, stream.envelope_from, stream.dkim, stream.spf_domain, stream.spf_scope, stream.spf_result,
+             row.reasons, row.envelope_to, row.detail) = std::tuple_cat(texts);
     return static_cast<std::size_t>(at - bytes.data());
 }
 
 Error file_error(const char* what, int system_error) {
-    return {ErrorCode::io, Stage::store, Persistence::retry, "temporary file", std::string(what) + ": " + std::strerror(system_error), ""};
+    return {ErrorCode::io,
+            Stage::store,
+            Persistence::retry,
+            "temporary file",
+            std::string(what) + ": " + std::strerror(system_error),
+            ""};
 }
 
 // Without a name, so that it is gone when the process ends.
 Result<int> open_temporary() {
     const char* configured = ::getenv("TMPDIR");
     int system_error = 0;
-    for (const std::string_view folder : {std::string_view(configured ? configured : ""), std::string_view("/var/tmp"), std::string_view("/tmp")}) {
+    for (const std::string_view folder :
+         {std::string_view(configured ? configured : ""), std::string_view("/var/tmp"), std::string_view("/tmp")}) {
         if (folder.empty()) continue;
         std::string name = std::string(folder) + "/whosent-XXXXXX";
         const int file = ::mkostemp(name.data(), O_CLOEXEC);
@@ -115,7 +121,7 @@ Result<int> open_temporary() {
 
 struct RowSpool::State {
     std::size_t memory_bytes;
-    std::string buffer;     // what is not in the file
+    std::string buffer;  // what is not in the file
     int file = -1;
     std::uint64_t file_bytes = 0;
     std::uint64_t rows = 0;
@@ -168,15 +174,17 @@ Result<void> RowSpool::append(const RowView& row) {
         std::memcpy(header.ip.data(), bytes.data(), bytes.size());
         header.ip_bytes = static_cast<std::uint8_t>(bytes.size());
     }
-    header.modes = static_cast<std::uint8_t>((stream.adkim == AlignmentMode::strict ? 1 : 0) | (stream.aspf == AlignmentMode::strict ? 2 : 0));
+    header.modes = static_cast<std::uint8_t>((stream.adkim == AlignmentMode::strict ? 1 : 0) |
+                                             (stream.aspf == AlignmentMode::strict ? 2 : 0));
     header.alignment = static_cast<std::uint8_t>((stream.alignment.dkim ? 1 : 0) | (stream.alignment.spf ? 2 : 0) |
                                                  static_cast<unsigned>(stream.alignment.judgement) << 2);
-    header.present = static_cast<std::uint8_t>((row.count ? 1 : 0) | (row.disposition ? 2 : 0) | (row.evaluated_dkim ? 4 : 0) | (row.evaluated_spf ? 8 : 0));
+    header.present = static_cast<std::uint8_t>((row.count ? 1 : 0) | (row.disposition ? 2 : 0) | (row.evaluated_dkim ? 4 : 0) |
+                                               (row.evaluated_spf ? 8 : 0));
     if (row.disposition) header.disposition = static_cast<std::uint8_t>(*row.disposition);
     if (row.evaluated_dkim) header.evaluated_dkim = static_cast<std::uint8_t>(*row.evaluated_dkim);
     if (row.evaluated_spf) header.evaluated_spf = static_cast<std::uint8_t>(*row.evaluated_spf);
 
-    const Texts texts{stream.header_from, stream.envelope_from, stream.dkim, stream.spf_domain, stream.spf_scope,
+    const Texts texts{stream.header_from, stream.envelope_from, stream.dkim,     stream.spf_domain, stream.spf_scope,
                       stream.spf_result,  row.reasons,          row.envelope_to, row.detail};
     state.buffer.append(reinterpret_cast<const char*>(&header), sizeof header);
     for (const std::string_view text : texts) append_varint(state.buffer, text.size());
@@ -186,8 +194,8 @@ Result<void> RowSpool::append(const RowView& row) {
     std::uint64_t low, high;
     std::memcpy(&low, header.key.data(), sizeof low);
     std::memcpy(&high, header.key.data() + sizeof low, sizeof high);
-    const std::uint64_t words = std::uint64_t{header.present} | std::uint64_t{header.disposition} << 8 | std::uint64_t{header.evaluated_dkim} << 16 |
-                                std::uint64_t{header.evaluated_spf} << 24;
+    const std::uint64_t words = std::uint64_t{header.present} | std::uint64_t{header.disposition} << 8 |
+                                std::uint64_t{header.evaluated_dkim} << 16 | std::uint64_t{header.evaluated_spf} << 24;
     low = mix(low, words);
     high = mix(high, static_cast<std::uint64_t>(header.count) ^ low);
     for (const std::string_view text : {row.reasons, row.envelope_to, row.detail}) {

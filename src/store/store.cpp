@@ -21,7 +21,9 @@ std::optional<Cursor> Cursor::parse(std::string_view text) noexcept {
     const char* const middle = text.data() + kEpochDigits;
     const auto epoch = std::from_chars(text.data(), middle, cursor.epoch, 16);
     const auto sequence = std::from_chars(middle + 1, end, cursor.sequence);
-    if (epoch.ec != std::errc() || epoch.ptr != middle || sequence.ec != std::errc() || sequence.ptr != end || cursor.sequence < 0) return std::nullopt;
+    if (epoch.ec != std::errc() || epoch.ptr != middle || sequence.ec != std::errc() || sequence.ptr != end ||
+        cursor.sequence < 0)
+        return std::nullopt;
     return cursor;
 }
 

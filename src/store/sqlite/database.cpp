@@ -25,9 +25,12 @@ Error error_of(sqlite3* handle, int result_code, const std::string& path) {
     case SQLITE_FULL: set(ErrorCode::store_full, Persistence::retry, "the disk is full; nothing of the batch was stored"); break;
     case SQLITE_IOERR:
         if (means_full(system_error)) {
-            set(ErrorCode::store_full, Persistence::retry, std::string("the store cannot grow; nothing of the batch was stored: ") + std::strerror(system_error));
+            set(ErrorCode::store_full, Persistence::retry,
+                std::string("the store cannot grow; nothing of the batch was stored: ") + std::strerror(system_error));
         } else {
-            set(ErrorCode::io, Persistence::retry, std::string("the store cannot be read or written") + (system_error ? std::string(": ") + std::strerror(system_error) : ""));
+            set(ErrorCode::io, Persistence::retry,
+                std::string("the store cannot be read or written") +
+                    (system_error ? std::string(": ") + std::strerror(system_error) : ""));
         }
         break;
     case SQLITE_BUSY:
@@ -38,7 +41,8 @@ Error error_of(sqlite3* handle, int result_code, const std::string& path) {
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-        set(ErrorCode::io, Persistence::retry, std::string("the store cannot be opened") + (system_error ? std::string(": ") + std::strerror(system_error) : ""));
+        set(ErrorCode::io, Persistence::retry,
+            std::string("the store cannot be opened") + (system_error ? std::string(": ") + std::strerror(system_error) : ""));
         break;
     case SQLITE_NOMEM: set(ErrorCode::io, Persistence::retry, "out of memory"); break;
     case SQLITE_TOOBIG: set(ErrorCode::limit, Persistence::permanent, "a value is too long to be stored"); break;
@@ -87,14 +91,16 @@ Database::~Database() {
 Error Database::error(int result_code) const { return error_of(handle_, result_code, path_); }
 
 Result<void> Database::execute(const std::string& sql) {
-    if (const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr); code != SQLITE_OK) return std::unexpected(error(code));
+    if (const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr); code != SQLITE_OK)
+        return std::unexpected(error(code));
     return {};
 }
 
 Result<Statement*> Database::statement(std::string_view sql) {
     if (const auto found = statements_.find(sql); found != statements_.end()) return found->second.get();
     sqlite3_stmt* prepared = nullptr;
-    const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &prepared, nullptr);
+    const int code =
+        sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &prepared, nullptr);
     if (code != SQLITE_OK) return std::unexpected(error(code));
     const auto [place, added] = statements_.emplace(sqlite3_sql(prepared), std::make_unique<Statement>(*this, prepared));
     return place->second.get();

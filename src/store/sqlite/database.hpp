@@ -70,7 +70,9 @@ public:
     // Valid until the next step or reset.
     [[nodiscard]] std::string_view text(int column) const {
         const void* data = sqlite3_column_blob(statement_, column);
-        return data ? std::string_view(static_cast<const char*>(data), static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))) : std::string_view();
+        return data ? std::string_view(static_cast<const char*>(data),
+                                       static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)))
+                    : std::string_view();
     }
     [[nodiscard]] std::span<const std::uint8_t> bytes(int column) const {
         const std::string_view data = text(column);

@@ -22,7 +22,9 @@ public:
     void operator()(std::optional<std::int64_t> value) const {
         if (value) sqlite3_result_int64(context_, *value);
     }
-    void operator()(std::string_view value) const { sqlite3_result_text64(context_, value.data() ? value.data() : "", value.size(), SQLITE_STATIC, SQLITE_UTF8); }
+    void operator()(std::string_view value) const {
+        sqlite3_result_text64(context_, value.data() ? value.data() : "", value.size(), SQLITE_STATIC, SQLITE_UTF8);
+    }
     void operator()(Blob value) const {
         if (value.bytes.data()) sqlite3_result_blob64(context_, value.bytes.data(), value.bytes.size(), SQLITE_STATIC);
     }

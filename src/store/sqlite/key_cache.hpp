@@ -18,7 +18,9 @@ struct CachedPlace {
     static constexpr std::int64_t kMaxId = UINT32_MAX;
     std::uint32_t id = 0;     // never 0 of an entry
     std::uint32_t other = 0;  // stream: its source; source: its newest stream
-    [[nodiscard]] static CachedPlace of(std::int64_t id, std::int64_t other) { return {static_cast<std::uint32_t>(id), static_cast<std::uint32_t>(other)}; }
+    [[nodiscard]] static CachedPlace of(std::int64_t id, std::int64_t other) {
+        return {static_cast<std::uint32_t>(id), static_cast<std::uint32_t>(other)};
+    }
 };
 
 class KeyCache {

@@ -27,7 +27,8 @@ KeyTable::KeyTable(Database& database, const std::string& table)
 Result<void> KeyTable::forget() {
     added_.clear();
     // What a filter holds too much does no harm; an empty table needs no reading to have one.
-    if (!filter_ && WHOSENT_TRY(database_->integer("SELECT count(*) FROM (" + scan_sql_ + " LIMIT 1)")) == 0) filter_.emplace(kFirstFilterKeys);
+    if (!filter_ && WHOSENT_TRY(database_->integer("SELECT count(*) FROM (" + scan_sql_ + " LIMIT 1)")) == 0)
+        filter_.emplace(kFirstFilterKeys);
     return {};
 }
 
@@ -63,7 +64,9 @@ Result<std::int64_t> KeyTable::find(std::int64_t hash, FunctionRef<Result<bool>(
 
 Result<void> KeyTable::flush() {
     std::ranges::sort(added_, {}, &Key::hash);
-    const auto value = [&](const ValueOutput& output, std::size_t row, int column) { output(column == 0 ? added_[row].hash : added_[row].id); };
+    const auto value = [&](const ValueOutput& output, std::size_t row, int column) {
+        output(column == 0 ? added_[row].hash : added_[row].id);
+    };
     WHOSENT_CHECK(run_gathered(*database_, insert_gathered_sql_, added_.size(), value));
     if (!added_.empty() && database_->changes() != static_cast<std::int64_t>(added_.size())) {
         // some slot was taken: each key looks for its own

@@ -23,8 +23,12 @@ std::string own_command() {
 
 Error io_error(const std::string& path, int system_error) {
     const bool full = system_error == ENOSPC || system_error == EDQUOT;
-    return {full ? ErrorCode::store_full : ErrorCode::io, Stage::store, Persistence::retry, path,
-            std::string("the lock file cannot be written: ") + std::strerror(system_error), ""};
+    return {full ? ErrorCode::store_full : ErrorCode::io,
+            Stage::store,
+            Persistence::retry,
+            path,
+            std::string("the lock file cannot be written: ") + std::strerror(system_error),
+            ""};
 }
 
 }  // namespace
@@ -42,11 +46,13 @@ Result<Lock> Lock::take(const std::string& lock_path, const std::string& store_p
         const ssize_t size = ::pread(lock.file_, text, sizeof text, 0);
         std::string holder = size > 0 ? printable(trim(std::string_view(text, static_cast<std::size_t>(size)))) : "";
         return std::unexpected(Error{ErrorCode::store_locked, Stage::store, Persistence::retry, store_path,
-                                     "another process writes to this store: " + (holder.empty() ? "not known which" : holder), ""});
+                                     "another process writes to this store: " + (holder.empty() ? "not known which" : holder),
+                                     ""});
     }
     const std::string holder = "process " + std::to_string(::getpid()) + " (" + own_command() + ")\n";
     // Only a hint for people: that it cannot be written on a full disk is no reason to refuse the lock.
-    if (::ftruncate(lock.file_, 0) == 0) [[maybe_unused]] const ssize_t written = ::pwrite(lock.file_, holder.data(), holder.size(), 0);
+    if (::ftruncate(lock.file_, 0) == 0) [[maybe_unused]]
+        const ssize_t written = ::pwrite(lock.file_, holder.data(), holder.size(), 0);
     return lock;
 }
 

@@ -34,7 +34,8 @@ Result<int> schema_version(Database& database) {
     }
     if (application == kApplicationId && version > 0) return static_cast<int>(version);
     if (application == 0 && version == 0 && WHOSENT_TRY(database.integer("SELECT count(*) FROM sqlite_schema")) == 0) return 0;
-    return std::unexpected(store_error(database, ErrorCode::store_corrupt, "this is a database of another program, not a whosent store"));
+    return std::unexpected(
+        store_error(database, ErrorCode::store_corrupt, "this is a database of another program, not a whosent store"));
 }
 
 Result<void> migrate(Database& database) {
@@ -43,9 +44,10 @@ Result<void> migrate(Database& database) {
         WHOSENT_CHECK(database.execute(kMigrations[version].sql));
         if (version == 0) {
             const auto as_integer = [](std::uint64_t value) { return static_cast<std::int64_t>(value); };
-            WHOSENT_CHECK(database.run("INSERT INTO meta VALUES ('epoch', ?), ('hash_seed_0', ?), ('hash_seed_1', ?), "
-                                       "('last_sequence', 0), ('last_report', 0), ('last_stream', 0), ('last_source', 0)",
-                                       as_integer(random_u64()), as_integer(random_u64()), as_integer(random_u64())));
+            WHOSENT_CHECK(
+                database.run("INSERT INTO meta VALUES ('epoch', ?), ('hash_seed_0', ?), ('hash_seed_1', ?), "
+                             "('last_sequence', 0), ('last_report', 0), ('last_stream', 0), ('last_source', 0)",
+                             as_integer(random_u64()), as_integer(random_u64()), as_integer(random_u64())));
             WHOSENT_CHECK(database.execute("PRAGMA application_id = " + std::to_string(kApplicationId)));
         }
         WHOSENT_CHECK(database.execute("PRAGMA user_version = " + std::to_string(version + 1)));

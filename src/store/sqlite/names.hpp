@@ -22,7 +22,8 @@ struct LastName {
 class Names {
 public:
     // `cached_bytes`: of each of two generations (see KeyCache).
-    Names(Database& database, std::size_t cached_bytes) : database_(&database), cached_bytes_(cached_bytes), keys_(database, "name_by_key") {}
+    Names(Database& database, std::size_t cached_bytes)
+        : database_(&database), cached_bytes_(cached_bytes), keys_(database, "name_by_key") {}
 
     [[nodiscard]] Result<std::int64_t> id_of(std::string_view text);  // 0: empty
     // The same; `last` is for this place alone and void after forget().

@@ -14,7 +14,7 @@ struct OpenOptions {
     std::string lock_path;  // empty: the store's path with ".lock"
     // Streams remembered by the writer, in each of two generations of 24 bytes an entry and at most 80 % full: 25 MB each.
     std::size_t cached_streams = 800'000;
-    std::size_t cached_sources = 400'000;  // the same: 12 MB each
+    std::size_t cached_sources = 400'000;       // the same: 12 MB each
     std::size_t cached_name_bytes = 12u << 20;  // the same, text and its bookkeeping
     // (month, stream) pairs whose totals are gathered before they are written; 150 bytes each.
     std::size_t gathered_totals = 192 * 1024;

@@ -11,7 +11,8 @@ Result<PurgeResult> SqliteWriter::purge_older_than(Seconds cutoff, FunctionRef<v
     PurgeResult result;
     distrust();  // sources and streams may go that are remembered
     // Oldest first, so that a purge that is interrupted has removed what matters least.
-    std::vector<std::int64_t> reports = WHOSENT_TRY(ids_of("SELECT id FROM report WHERE window_end < ? ORDER BY window_end DESC, id DESC", cutoff));
+    std::vector<std::int64_t> reports =
+        WHOSENT_TRY(ids_of("SELECT id FROM report WHERE window_end < ? ORDER BY window_end DESC, id DESC", cutoff));
     while (!reports.empty()) {
         Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::write));
         WHOSENT_CHECK(reload());
@@ -53,8 +54,10 @@ Result<void> SqliteWriter::purge_some(std::vector<std::int64_t>& reports, PurgeR
         const std::int64_t report = reports.back();
         reports.pop_back();
         // A revision that counts takes those along that it superseded, whatever window they claim.
-        while (const std::int64_t older = WHOSENT_TRY(database_->integer(
-                   "SELECT id FROM report WHERE identity = (SELECT identity FROM report WHERE id = ?1) AND superseded_by = ?1 LIMIT 1", report))) {
+        while (
+            const std::int64_t older = WHOSENT_TRY(database_->integer(
+                "SELECT id FROM report WHERE identity = (SELECT identity FROM report WHERE id = ?1) AND superseded_by = ?1 LIMIT 1",
+                report))) {
             WHOSENT_CHECK(purge_report(older, result));
         }
         WHOSENT_CHECK(purge_report(report, result));
@@ -69,9 +72,10 @@ Result<void> SqliteWriter::purge_report(std::int64_t report, PurgeResult& result
     // it may have gone already, with the revision that superseded it
     if (WHOSENT_TRY(database_->integer("SELECT id FROM report WHERE id = ?", report)) == 0) return {};
     WHOSENT_CHECK(uncount_report(report, true));
-    WHOSENT_CHECK(database_->run("DELETE FROM record WHERE sequence BETWEEN (SELECT first_sequence FROM report WHERE id = ?1) AND "
-                                 "(SELECT first_sequence + rows - 1 FROM report WHERE id = ?1)",
-                                 report));
+    WHOSENT_CHECK(
+        database_->run("DELETE FROM record WHERE sequence BETWEEN (SELECT first_sequence FROM report WHERE id = ?1) AND "
+                       "(SELECT first_sequence + rows - 1 FROM report WHERE id = ?1)",
+                       report));
     result.records += database_->changes();
     ++result.reports;
     return delete_report(*database_, report);
@@ -81,7 +85,9 @@ Result<void> SqliteWriter::purge_messages(std::vector<std::int64_t>& messages, P
     for (int i = 0; i < kMessagesAtOnce && !messages.empty(); ++i) {
         const std::int64_t id = messages.back();
         messages.pop_back();
-        WHOSENT_CHECK(database_->run("UPDATE message SET collector = 0, remote_key = '', file_name = '', envelope_recipient = '', received_at = NULL WHERE id = ?", id));
+        WHOSENT_CHECK(database_->run(
+            "UPDATE message SET collector = 0, remote_key = '', file_name = '', envelope_recipient = '', received_at = NULL WHERE id = ?",
+            id));
         WHOSENT_CHECK(database_->run("DELETE FROM diagnostic WHERE message = ? AND report = 0", id));
         ++result.messages;
     }

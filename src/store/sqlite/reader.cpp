@@ -106,7 +106,8 @@ Result<ReportDetail> SqliteReader::report(std::int64_t id) {
 }
 
 Result<void> SqliteReader::quarantine(FunctionRef<bool(const QuarantineRow&)> row) {
-    Statement& query = *WHOSENT_TRY(database_->statement(std::string(kQuarantineColumns) + "WHERE q.id > ? ORDER BY q.id LIMIT ?"));
+    Statement& query =
+        *WHOSENT_TRY(database_->statement(std::string(kQuarantineColumns) + "WHERE q.id > ? ORDER BY q.id LIMIT ?"));
     std::int64_t after = 0;
     for (bool more = true; more;) {
         std::vector<QuarantineRow> page;
@@ -134,14 +135,16 @@ Result<std::string> SqliteReader::quarantine_content(std::int64_t id) {
     const ResetGuard guard(query);
     query.bind(id);
     if (!WHOSENT_TRY(query.step())) return std::unexpected(not_found("the quarantine has no entry " + std::to_string(id)));
-    if (query.is_null(0)) return std::unexpected(not_found("the content of entry " + std::to_string(id) + " is only kept where it came from"));
+    if (query.is_null(0))
+        return std::unexpected(not_found("the content of entry " + std::to_string(id) + " is only kept where it came from"));
     return std::string(query.text(0));
 }
 
 Result<PurgeResult> SqliteReader::count_older_than(Seconds cutoff) {
     Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::read));
     // The same choice as the writer's purge: with a revision go those that it superseded.
-    constexpr std::string_view kOld = "(window_end < ?1 OR coalesce(superseded_by, 0) IN (SELECT id FROM report WHERE window_end < ?1))";
+    constexpr std::string_view kOld =
+        "(window_end < ?1 OR coalesce(superseded_by, 0) IN (SELECT id FROM report WHERE window_end < ?1))";
     PurgeResult result;
     result.reports = WHOSENT_TRY(database_->integer("SELECT count(*) FROM report WHERE " + std::string(kOld), cutoff));
     result.records = WHOSENT_TRY(database_->integer("SELECT total(rows) FROM report WHERE " + std::string(kOld), cutoff));

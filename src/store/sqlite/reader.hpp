@@ -27,7 +27,8 @@ public:
     [[nodiscard]] Result<void> quarantine(FunctionRef<bool(const QuarantineRow&)> row) override;
     [[nodiscard]] Result<QuarantineRow> quarantine_entry(std::int64_t id) override;
     [[nodiscard]] Result<std::string> quarantine_content(std::int64_t id) override;
-    [[nodiscard]] Result<Cursor> events(std::optional<Cursor> after, std::size_t limit, FunctionRef<bool(const Event&)> event) override;
+    [[nodiscard]] Result<Cursor> events(std::optional<Cursor> after, std::size_t limit,
+                                        FunctionRef<bool(const Event&)> event) override;
     [[nodiscard]] Result<std::vector<std::string>> verify() override;
     [[nodiscard]] Result<void> backup(const std::string& path, FunctionRef<void(double part_done)> progress) override;
     [[nodiscard]] Result<PurgeResult> count_older_than(Seconds cutoff) override;
@@ -70,7 +71,8 @@ private:
 
     [[nodiscard]] Result<void> describe_source(std::int64_t source, bool walk, std::size_t position, SourceRow& row,
                                                std::vector<std::pair<std::size_t, std::int64_t>>& streams);
-    [[nodiscard]] Result<void> add_texts(std::span<const std::pair<std::size_t, std::int64_t>> streams, std::vector<SourceRow>& rows);
+    [[nodiscard]] Result<void> add_texts(std::span<const std::pair<std::size_t, std::int64_t>> streams,
+                                         std::vector<SourceRow>& rows);
 
     std::unique_ptr<Database> database_;
     std::unordered_map<std::int64_t, std::string> names_;

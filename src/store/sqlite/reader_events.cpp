@@ -6,10 +6,10 @@
 namespace whosent::store::sqlite {
 namespace {
 
-constexpr std::int64_t kPage = 2000;  // records read in one transaction
+constexpr std::int64_t kPage = 2000;                    // records read in one transaction
 constexpr std::size_t kRememberedStreams = 192 * 1024;  // 176 bytes each
-constexpr std::size_t kRememberedNames = 128 * 1024;   // some 100 bytes each
-constexpr std::size_t kEventIdBytes = 20;  // 40 characters
+constexpr std::size_t kRememberedNames = 128 * 1024;    // some 100 bytes each
+constexpr std::size_t kEventIdBytes = 20;               // 40 characters
 
 constexpr std::string_view kRecordColumns = "SELECT sequence, stream, count, flags, envelope_to, reasons, detail FROM record ";
 
@@ -131,7 +131,8 @@ Result<bool> SqliteReader::give_record(const Statement& row, FunctionRef<bool(co
     const Cell envelope_to = cell(row, 4), reasons = cell(row, 5);
     record.envelope_to = envelope_to.name != 0 ? std::string_view(*WHOSENT_TRY(name(envelope_to.name))) : envelope_to.text;
     reasons_.clear();
-    for (std::string_view left = reasons.name != 0 ? std::string_view(*WHOSENT_TRY(name(reasons.name))) : reasons.text; !left.empty();) {
+    for (std::string_view left = reasons.name != 0 ? std::string_view(*WHOSENT_TRY(name(reasons.name))) : reasons.text;
+         !left.empty();) {
         std::string_view line = cut(left, '\n');
         const std::string_view type = cut(line, '\t');
         reasons_.push_back({type, line});
@@ -174,12 +175,14 @@ Result<bool> SqliteReader::give_quarantine_event(const Statement& row, FunctionR
     scratch_ = to_hex(row.bytes(1));
     event.id = scratch_;
     event.published = row.integer(3);
-    event.body = QuarantineEvent{row.integer(2), row.text(4), row.text(5), row.text(6), row.text(7), static_cast<std::uint64_t>(row.integer(8))};
+    event.body = QuarantineEvent{row.integer(2), row.text(4), row.text(5),
+                                 row.text(6),    row.text(7), static_cast<std::uint64_t>(row.integer(8))};
     return give(event);
 }
 
 Result<void> SqliteReader::report_rows(std::int64_t id, FunctionRef<bool(const Event&)> row) {
-    Statement& records = *WHOSENT_TRY(database_->statement(std::string(kRecordColumns) + "WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"));
+    Statement& records = *WHOSENT_TRY(
+        database_->statement(std::string(kRecordColumns) + "WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"));
     std::int64_t after = -1;
     for (bool more = true; more;) {
         Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::read));
@@ -209,8 +212,10 @@ Result<Cursor> SqliteReader::check_cursor(const std::optional<Cursor>& after) {
     if (after->epoch == epoch) {
         const std::int64_t last = WHOSENT_TRY(database_->integer("SELECT value FROM meta WHERE key = 'last_sequence'"));
         if (after->sequence >= 0 && after->sequence <= last) return *after;
-        return std::unexpected(Error{ErrorCode::invalid_argument, Stage::store, Persistence::permanent, database_->path(),
-                                     "the cursor points behind the last event (" + Cursor{epoch, last}.to_string() + "): it was not made by this store", ""});
+        return std::unexpected(Error{
+            ErrorCode::invalid_argument, Stage::store, Persistence::permanent, database_->path(),
+            "the cursor points behind the last event (" + Cursor{epoch, last}.to_string() + "): it was not made by this store",
+            ""});
     }
     // What the store was copied from has the events up to the copy in common with it.
     Statement& previous = *WHOSENT_TRY(database_->statement("SELECT sequence FROM previous_epoch WHERE epoch = ?"));
@@ -218,14 +223,16 @@ Result<Cursor> SqliteReader::check_cursor(const std::optional<Cursor>& after) {
     previous.bind(static_cast<std::int64_t>(after->epoch));
     Cursor resume{epoch, 0};
     if (WHOSENT_TRY(previous.step())) resume.sequence = std::clamp<std::int64_t>(after->sequence, 0, previous.integer(0));
-    return std::unexpected(Error{ErrorCode::cursor_expired, Stage::store, Persistence::permanent, database_->path(),
-                                 "the cursor belongs to another store, or to the time before this one was restored; go on after " + resume.to_string(),
-                                 resume.to_string()});
+    return std::unexpected(Error{
+        ErrorCode::cursor_expired, Stage::store, Persistence::permanent, database_->path(),
+        "the cursor belongs to another store, or to the time before this one was restored; go on after " + resume.to_string(),
+        resume.to_string()});
 }
 
 Result<Cursor> SqliteReader::events(std::optional<Cursor> after, std::size_t limit, FunctionRef<bool(const Event&)> give) {
     std::optional<Cursor> cursor;
-    Statement& records = *WHOSENT_TRY(database_->statement(std::string(kRecordColumns) + "WHERE sequence > ? ORDER BY sequence LIMIT ?"));
+    Statement& records =
+        *WHOSENT_TRY(database_->statement(std::string(kRecordColumns) + "WHERE sequence > ? ORDER BY sequence LIMIT ?"));
     Statement& others = *WHOSENT_TRY(database_->statement(
         "SELECT sequence, id, quarantine, stored, collector, file_name, code, reason, bytes FROM quarantine_event WHERE sequence > ? ORDER BY sequence LIMIT ?"));
     for (std::size_t given = 0;;) {
@@ -243,7 +250,8 @@ Result<Cursor> SqliteReader::events(std::optional<Cursor> after, std::size_t lim
         while (record_left || other_left) {
             const bool take_record = record_left && (!other_left || records.integer(0) < others.integer(0));
             const std::int64_t sequence = take_record ? records.integer(0) : others.integer(0);
-            const bool go_on = take_record ? WHOSENT_TRY(give_record(records, give)) : WHOSENT_TRY(give_quarantine_event(others, give));
+            const bool go_on =
+                take_record ? WHOSENT_TRY(give_record(records, give)) : WHOSENT_TRY(give_quarantine_event(others, give));
             cursor->sequence = sequence;
             if (++given == limit || !go_on) return *cursor;
             if (take_record) {

@@ -77,8 +77,9 @@ Result<void> for_each_activity(Database& database, const Period& period, Functio
         activity.source = months.integer(1);
         activity.first_day = static_cast<Day>(months.integer(4));
         activity.last_day = static_cast<Day>(months.integer(5));
-        activity.totals = with_other({months.integer(2), months.integer(3), months.integer(6), months.integer(7), months.integer(8), months.integer(9),
-                                      months.integer(10), months.integer(11), months.integer(12)});
+        activity.totals =
+            with_other({months.integer(2), months.integer(3), months.integer(6), months.integer(7), months.integer(8),
+                        months.integer(9), months.integer(10), months.integer(11), months.integer(12)});
         call(activity);
     }
     Statement& records = *WHOSENT_TRY(database.statement(
@@ -100,7 +101,9 @@ Result<void> for_each_activity(Database& database, const Period& period, Functio
 struct Rank {
     std::int64_t messages, source;
     // The first is the one with the most messages; the older one of equals.
-    bool operator<(const Rank& other) const { return messages != other.messages ? messages > other.messages : source < other.source; }
+    bool operator<(const Rank& other) const {
+        return messages != other.messages ? messages > other.messages : source < other.source;
+    }
 };
 
 // Keeps the first `limit` of all that are added (0: all).
@@ -134,7 +137,9 @@ class FirstTexts {
 public:
     void add(std::string_view order, std::string_view text) {
         if (text.empty()) return;
-        if (texts_.size() == kListedTexts && std::pair(order, text) > std::pair<std::string_view, std::string_view>(*texts_.rbegin())) return;
+        if (texts_.size() == kListedTexts &&
+            std::pair(order, text) > std::pair<std::string_view, std::string_view>(*texts_.rbegin()))
+            return;
         texts_.emplace(order, text);
         if (texts_.size() > kListedTexts) texts_.erase(std::prev(texts_.end()));
     }
@@ -156,7 +161,8 @@ void add_selectors(std::string_view dkim_results, FirstTexts& selectors) {
         line.remove_prefix(std::min(line.size(), domain.size() + 1));
         const std::string_view selector = line.substr(0, line.find('\t'));
         if (selector.empty()) continue;
-        selectors.add(domain, domain.empty() ? std::string(selector) : std::string(selector) + "._domainkey." + std::string(domain));
+        selectors.add(domain,
+                      domain.empty() ? std::string(selector) : std::string(selector) + "._domainkey." + std::string(domain));
     }
 }
 
@@ -192,7 +198,9 @@ Result<std::vector<SourceRow>> SqliteReader::sources(const SourceQuery& query) {
         }));
         while (WHOSENT_TRY(scan.step())) {
             const auto found = counts.find(scan.integer(0));
-            if (found == counts.end() || !wanted(scan.integer(3)) || (query.failing && found->second.pass == found->second.messages)) continue;
+            if (found == counts.end() || !wanted(scan.integer(3)) ||
+                (query.failing && found->second.pass == found->second.messages))
+                continue;
             ranking.add({found->second.messages, found->first});
         }
     }
@@ -237,8 +245,8 @@ Result<void> SqliteReader::describe_source(std::int64_t source, bool walk, std::
     row.first_day = walk ? static_cast<Day>(query.integer(2)) : kNoFirstDay;
     row.last_day = walk ? static_cast<Day>(query.integer(3)) : kNoLastDay;
     if (!walk) return {};
-    row.totals = with_other({query.integer(4), query.integer(5), query.integer(6), query.integer(7), query.integer(8), query.integer(9), query.integer(10),
-                             query.integer(11), query.integer(12)});
+    row.totals = with_other({query.integer(4), query.integer(5), query.integer(6), query.integer(7), query.integer(8),
+                             query.integer(9), query.integer(10), query.integer(11), query.integer(12)});
     const std::vector<std::int32_t> months = WHOSENT_TRY(stored_months(*database_));
     const auto first_month = std::ranges::lower_bound(months, month_of(row.first_day));
     const auto end_month = std::ranges::upper_bound(months, month_of(row.last_day));
@@ -246,7 +254,9 @@ Result<void> SqliteReader::describe_source(std::int64_t source, bool walk, std::
     for (int walked = 0; stream != 0 && walked < kWalkedStreams; ++walked) {
         // only what counts is shown: not the streams of superseded or failed reports
         for (auto month = first_month; month < end_month; ++month) {
-            if (WHOSENT_TRY(database_->integer("SELECT rows FROM rollup_month WHERE place = ?", month_place(*month, stream))) == 0) continue;
+            if (WHOSENT_TRY(database_->integer("SELECT rows FROM rollup_month WHERE place = ?", month_place(*month, stream))) ==
+                0)
+                continue;
             streams.emplace_back(position, stream);
             break;
         }
@@ -256,8 +266,10 @@ Result<void> SqliteReader::describe_source(std::int64_t source, bool walk, std::
 }
 
 // `streams` in order of their position.
-Result<void> SqliteReader::add_texts(std::span<const std::pair<std::size_t, std::int64_t>> streams, std::vector<SourceRow>& rows) {
-    Statement& query = *WHOSENT_TRY(database_->statement("SELECT header_from, envelope_from, dkim, spf_domain FROM stream WHERE id = ?"));
+Result<void> SqliteReader::add_texts(std::span<const std::pair<std::size_t, std::int64_t>> streams,
+                                     std::vector<SourceRow>& rows) {
+    Statement& query =
+        *WHOSENT_TRY(database_->statement("SELECT header_from, envelope_from, dkim, spf_domain FROM stream WHERE id = ?"));
     const ResetGuard guard(query);
     for (auto next = streams.begin(); next != streams.end();) {
         const std::size_t position = next->first;
@@ -286,7 +298,8 @@ Result<std::vector<DomainRow>> SqliteReader::domains() {
     std::vector<DomainRow> rows;
     std::vector<std::int64_t> ids;
 
-    Statement& days = *WHOSENT_TRY(database_->statement("SELECT domain, day, org, reports FROM report_day ORDER BY domain, day, org"));
+    Statement& days =
+        *WHOSENT_TRY(database_->statement("SELECT domain, day, org, reports FROM report_day ORDER BY domain, day, org"));
     const ResetGuard days_guard(days);
     std::set<std::int64_t> orgs;
     while (WHOSENT_TRY(days.step())) {
@@ -315,7 +328,8 @@ Result<std::vector<DomainRow>> SqliteReader::domains() {
         Totals& totals = rows[i].totals;
         const auto judgement = static_cast<Judgement>(sums.integer(1));
         const std::int64_t messages = sums.integer(2);
-        Totals more = with_other({messages, 0, sums.integer(3), sums.integer(4), 0, 0, sums.integer(5), sums.integer(6), sums.integer(7)});
+        Totals more =
+            with_other({messages, 0, sums.integer(3), sums.integer(4), 0, 0, sums.integer(5), sums.integer(6), sums.integer(7)});
         if (judgement == Judgement::pass) more.pass = messages;
         if (judgement == Judgement::forwarded) more.forwarded = messages;
         if (judgement == Judgement::mailing_list) more.mailing_list = messages;

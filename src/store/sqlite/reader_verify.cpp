@@ -24,15 +24,15 @@ constexpr std::string_view kCounted =
 static_assert(kMaxCountedMessages == 100'000'000'000);
 constexpr std::string_view kByAlignment = "sum((flags & 1 <> 0) * n), sum((flags & 2 <> 0) * n)";
 constexpr std::string_view kByJudgement = "sum((judgement = 1) * n), sum((judgement = 2) * n)";
-constexpr std::string_view kByDisposition =
-    "sum((disposition = 1) * n), sum((disposition = 2) * n), sum((disposition = 3) * n)";
+constexpr std::string_view kByDisposition = "sum((disposition = 1) * n), sum((disposition = 2) * n), sum((disposition = 3) * n)";
 
 std::vector<Check> checks() {
     const std::string counted = "WITH " + std::string(kCounted);
     const std::string alignment(kByAlignment), judgement(kByJudgement), disposition(kByDisposition);
     return {
         {"the totals of a month and stream",
-         counted + " SELECT month_of(day) << 40 | stream, (SELECT source FROM stream s WHERE s.id = stream), count(*), sum(n), sum((flags & 3 <> 0) * n), min(day), max(day), " +
+         counted +
+             " SELECT month_of(day) << 40 | stream, (SELECT source FROM stream s WHERE s.id = stream), count(*), sum(n), sum((flags & 3 <> 0) * n), min(day), max(day), " +
              alignment + ", " + judgement + ", " + disposition + " FROM counted GROUP BY 1",
          "SELECT * FROM rollup_month"},
         {"the totals of a source",
@@ -40,40 +40,31 @@ std::vector<Check> checks() {
          "sum(mailing_list), sum(none), sum(quarantine), sum(reject) FROM rollup_month GROUP BY source",
          "SELECT id, messages, pass, rows, first_day, last_day, dkim_aligned, spf_aligned, forwarded, mailing_list, none, quarantine, reject "
          "FROM source WHERE rows <> 0"},
-        {"the records of a source",
-         "SELECT s.source, count(*) FROM record c JOIN stream s ON s.id = c.stream GROUP BY s.source",
+        {"the records of a source", "SELECT s.source, count(*) FROM record c JOIN stream s ON s.id = c.stream GROUP BY s.source",
          "SELECT id, uses FROM source"},
-        {"the streams of a source",
-         "SELECT source, max(id) FROM stream GROUP BY source",
-         "SELECT id, last_stream FROM source"},
-        {"the older streams of a stream",
-         "SELECT id, lag(id, 1, 0) OVER (PARTITION BY source ORDER BY id) FROM stream",
+        {"the streams of a source", "SELECT source, max(id) FROM stream GROUP BY source", "SELECT id, last_stream FROM source"},
+        {"the older streams of a stream", "SELECT id, lag(id, 1, 0) OVER (PARTITION BY source ORDER BY id) FROM stream",
          "SELECT id, previous FROM stream"},
         {"the key of a stream", "SELECT id FROM stream", "SELECT id FROM stream_by_key WHERE id <> 0"},
         {"the key of a source", "SELECT id FROM source", "SELECT id FROM source_by_key WHERE id <> 0"},
         {"the key of a name", "SELECT id FROM name", "SELECT id FROM name_by_key WHERE id <> 0"},
         {"the totals of a domain and day",
-         counted + " SELECT domain, day, judgement, count(*), sum(n), " + alignment + ", " + disposition + " FROM counted GROUP BY 1, 2, 3",
+         counted + " SELECT domain, day, judgement, count(*), sum(n), " + alignment + ", " + disposition +
+             " FROM counted GROUP BY 1, 2, 3",
          "SELECT * FROM rollup_day"},
-        {"the reports of a domain and day",
-         "SELECT domain, day, org, count(*) FROM report WHERE counts = 1 GROUP BY 1, 2, 3",
+        {"the reports of a domain and day", "SELECT domain, day, org, count(*) FROM report WHERE counts = 1 GROUP BY 1, 2, 3",
          "SELECT * FROM report_day"},
         {"the records of a report",
          "SELECT r.id, count(*), sum(min(max(coalesce(c.count, 0), 0), 100000000000)), "
          "sum((c.flags & 3 <> 0) * min(max(coalesce(c.count, 0), 0), 100000000000)) FROM report r CROSS JOIN record c "
          "WHERE c.sequence BETWEEN r.first_sequence AND r.first_sequence + r.rows - 1 GROUP BY r.id",
          "SELECT id, rows, messages, pass FROM report WHERE rows > 0"},
-        {"whether a report counts",
-         "SELECT id, authenticity <> 2 AND superseded_by IS NULL FROM report",
+        {"whether a report counts", "SELECT id, authenticity <> 2 AND superseded_by IS NULL FROM report",
          "SELECT id, counts FROM report"},
-        {"the revision of a report that counts",
-         "SELECT DISTINCT identity, authenticity = 2, 1 FROM report",
+        {"the revision of a report that counts", "SELECT DISTINCT identity, authenticity = 2, 1 FROM report",
          "SELECT identity, authenticity = 2, sum(superseded_by IS NULL) FROM report GROUP BY 1, 2"},
-        {"the number of records",
-         "SELECT 'all', count(*) FROM record",
-         "SELECT 'all', coalesce(sum(rows), 0) FROM report"},
-        {"the last sequence",
-         "SELECT 'all', 1",
+        {"the number of records", "SELECT 'all', count(*) FROM record", "SELECT 'all', coalesce(sum(rows), 0) FROM report"},
+        {"the last sequence", "SELECT 'all', 1",
          "SELECT 'all', (SELECT value FROM meta WHERE key = 'last_sequence') >= max(coalesce((SELECT max(sequence) FROM record), 0), "
          "coalesce((SELECT max(sequence) FROM quarantine_event), 0))"},
     };
@@ -83,8 +74,9 @@ std::vector<Check> checks() {
 
 Result<std::vector<std::string>> SqliteReader::verify() {
     Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::read));
-    const int code = sqlite3_create_function_v2(database_->handle(), "month_of", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, nullptr,
-                                                month_of_day, nullptr, nullptr, nullptr);
+    const int code =
+        sqlite3_create_function_v2(database_->handle(), "month_of", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
+                                   nullptr, month_of_day, nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) return std::unexpected(database_->error(code));
     std::vector<std::string> differences;
     Statement& structure = *WHOSENT_TRY(database_->statement("PRAGMA quick_check(10)"));
@@ -97,12 +89,13 @@ Result<std::vector<std::string>> SqliteReader::verify() {
         for (const bool missing : {true, false}) {
             const std::string& first = missing ? check.computed : check.stored;
             const std::string& second = missing ? check.stored : check.computed;
-            Statement& query = *WHOSENT_TRY(database_->statement("SELECT * FROM (" + first + ") EXCEPT SELECT * FROM (" + second + ") LIMIT ?"));
+            Statement& query =
+                *WHOSENT_TRY(database_->statement("SELECT * FROM (" + first + ") EXCEPT SELECT * FROM (" + second + ") LIMIT ?"));
             const ResetGuard guard(query);
             query.bind(kShownDifferences);
             while (WHOSENT_TRY(query.step())) {
-                differences.push_back(std::string(check.what) + ": the store " + (missing ? "lacks" : "has") + " for " + std::to_string(query.integer(0)) +
-                                      " what its records " + (missing ? "say" : "do not say"));
+                differences.push_back(std::string(check.what) + ": the store " + (missing ? "lacks" : "has") + " for " +
+                                      std::to_string(query.integer(0)) + " what its records " + (missing ? "say" : "do not say"));
             }
         }
     }

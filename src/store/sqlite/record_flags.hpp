@@ -20,7 +20,9 @@ inline constexpr Day kNoFirstDay = std::numeric_limits<Day>::max();
 inline constexpr Day kNoLastDay = std::numeric_limits<Day>::min();
 
 inline constexpr int kMonthShift = 40;  // rollup_month.place = month << 40 | stream
-inline std::int64_t month_place(std::int32_t month, std::int64_t stream) { return static_cast<std::int64_t>(month) << kMonthShift | stream; }
+inline std::int64_t month_place(std::int32_t month, std::int64_t stream) {
+    return static_cast<std::int64_t>(month) << kMonthShift | stream;
+}
 inline std::int64_t stream_of_place(std::int64_t place) { return place & ((std::int64_t{1} << kMonthShift) - 1); }
 
 struct RecordFlags {
@@ -30,10 +32,12 @@ struct RecordFlags {
 
     [[nodiscard]] std::int64_t pack() const {
         // What passes is judged to pass, whatever else was said, so that totals by judgement add up.
-        const Judgement judgement = alignment.pass() ? Judgement::pass : alignment.judgement == Judgement::pass ? Judgement::fail : alignment.judgement;
+        const Judgement judgement = alignment.pass()                         ? Judgement::pass
+                                    : alignment.judgement == Judgement::pass ? Judgement::fail
+                                                                             : alignment.judgement;
         const auto optional = [](const auto& value) { return value ? static_cast<std::int64_t>(*value) + 1 : 0; };
-        return (alignment.dkim ? 1 : 0) | (alignment.spf ? 2 : 0) | static_cast<std::int64_t>(judgement) << 2 | optional(disposition) << 4 |
-               optional(evaluated_dkim) << 7 | optional(evaluated_spf) << 9;
+        return (alignment.dkim ? 1 : 0) | (alignment.spf ? 2 : 0) | static_cast<std::int64_t>(judgement) << 2 |
+               optional(disposition) << 4 | optional(evaluated_dkim) << 7 | optional(evaluated_spf) << 9;
     }
     [[nodiscard]] static RecordFlags unpack(std::int64_t flags) {
         const auto optional = [flags]<class Value>(int shift, std::int64_t mask, std::optional<Value>& value) {

@@ -51,7 +51,8 @@ private:
 };
 
 Result<void> read_texts(Database& database, std::int64_t id, AggregateReport& report) {
-    Statement& query = *WHOSENT_TRY(database.statement("SELECT kind, path, text FROM report_text WHERE report = ? ORDER BY kind, position"));
+    Statement& query =
+        *WHOSENT_TRY(database.statement("SELECT kind, path, text FROM report_text WHERE report = ? ORDER BY kind, position"));
     const ResetGuard guard(query);
     query.bind(id);
     while (WHOSENT_TRY(query.step())) {
@@ -84,28 +85,34 @@ Result<void> insert_report(Database& database, Names& names, const ReportWrite& 
     WHOSENT_CHECK(database.run(
         "INSERT INTO report VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
         "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        place.id, place.first_sequence, place.rows, place.counts, place.domain, place.day, write.window_begin, write.window_end, place.org,
-        place.messages, place.pass, place.message, place.stored, write.authenticity, write.complete, place.superseded_by, blob(write.identity),
-        blob(write.rows.canonical_hash()), write.diagnostics.size(), write.diagnostics_dropped, report.report_id, report.email,
-        report.extra_contact_info, report.xml_namespace, report.version, report.generator, report.begin, report.end, report.records, policy.domain,
-        policy.adkim.value, raw_of(policy.adkim), policy.aspf.value, raw_of(policy.aspf), policy.p.value, raw_of(policy.p), policy.sp.value,
-        raw_of(policy.sp), policy.np.value, raw_of(policy.np), policy.pct, policy.fo, policy.testing.value, raw_of(policy.testing),
-        policy.discovery_method.value, raw_of(policy.discovery_method), lines(write.containers)));
+        place.id, place.first_sequence, place.rows, place.counts, place.domain, place.day, write.window_begin, write.window_end,
+        place.org, place.messages, place.pass, place.message, place.stored, write.authenticity, write.complete,
+        place.superseded_by, blob(write.identity), blob(write.rows.canonical_hash()), write.diagnostics.size(),
+        write.diagnostics_dropped, report.report_id, report.email, report.extra_contact_info, report.xml_namespace,
+        report.version, report.generator, report.begin, report.end, report.records, policy.domain, policy.adkim.value,
+        raw_of(policy.adkim), policy.aspf.value, raw_of(policy.aspf), policy.p.value, raw_of(policy.p), policy.sp.value,
+        raw_of(policy.sp), policy.np.value, raw_of(policy.np), policy.pct, policy.fo, policy.testing.value,
+        raw_of(policy.testing), policy.discovery_method.value, raw_of(policy.discovery_method), lines(write.containers)));
     constexpr std::string_view kInsertText = "INSERT INTO report_text VALUES (?, ?, ?, ?, ?)";
-    for (std::size_t i = 0; i < report.error.size(); ++i) WHOSENT_CHECK(database.run(kInsertText, place.id, kErrorText, i, "", report.error[i]));
+    for (std::size_t i = 0; i < report.error.size(); ++i)
+        WHOSENT_CHECK(database.run(kInsertText, place.id, kErrorText, i, "", report.error[i]));
     for (std::size_t i = 0; i < report.extensions.size(); ++i) {
-        WHOSENT_CHECK(database.run(kInsertText, place.id, kExtensionText, i, report.extensions[i].path, report.extensions[i].text));
+        WHOSENT_CHECK(
+            database.run(kInsertText, place.id, kExtensionText, i, report.extensions[i].path, report.extensions[i].text));
     }
-    for (const Diagnostic& diagnostic : write.diagnostics) WHOSENT_CHECK(insert_diagnostic(database, names, place.id, place.message, diagnostic));
-    if (!write.kept_payload.empty()) WHOSENT_CHECK(database.run("INSERT INTO kept_payload VALUES (?, ?)", place.id, blob(write.kept_payload)));
+    for (const Diagnostic& diagnostic : write.diagnostics)
+        WHOSENT_CHECK(insert_diagnostic(database, names, place.id, place.message, diagnostic));
+    if (!write.kept_payload.empty())
+        WHOSENT_CHECK(database.run("INSERT INTO kept_payload VALUES (?, ?)", place.id, blob(write.kept_payload)));
     return {};
 }
 
-Result<void> insert_diagnostic(Database& database, Names& names, std::int64_t report, std::int64_t message, const Diagnostic& diagnostic) {
+Result<void> insert_diagnostic(Database& database, Names& names, std::int64_t report, std::int64_t message,
+                               const Diagnostic& diagnostic) {
     const std::int64_t code = WHOSENT_TRY(names.id_of(diagnostic.code));
     const Cell where = WHOSENT_TRY(names.cell_of(diagnostic.where));
-    return database.run("INSERT INTO diagnostic (report, message, severity, code, place, text, row) VALUES (?, ?, ?, ?, ?, ?, ?)", report, message,
-                        diagnostic.severity, code, where, diagnostic.message, diagnostic.row);
+    return database.run("INSERT INTO diagnostic (report, message, severity, code, place, text, row) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        report, message, diagnostic.severity, code, where, diagnostic.message, diagnostic.row);
 }
 
 Result<void> delete_report(Database& database, std::int64_t id) {
@@ -145,7 +152,8 @@ Result<ReportDetail> read_report(Database& database, std::int64_t id) {
     const ResetGuard listing_guard(listing);
     listing.bind(id);
     if (!WHOSENT_TRY(listing.step())) {
-        return std::unexpected(Error{ErrorCode::not_found, Stage::store, Persistence::permanent, database.path(), "no report has the number " + std::to_string(id), ""});
+        return std::unexpected(Error{ErrorCode::not_found, Stage::store, Persistence::permanent, database.path(),
+                                     "no report has the number " + std::to_string(id), ""});
     }
     detail.row = row_of(listing);
 
@@ -187,8 +195,10 @@ Result<ReportDetail> read_report(Database& database, std::int64_t id) {
         constexpr std::string_view kDiagnostics =
             "SELECT x.severity, c.value, CASE typeof(x.place) WHEN 'integer' THEN p.value ELSE x.place END, x.text, x.row FROM diagnostic x "
             "LEFT JOIN name c ON c.id = x.code LEFT JOIN name p ON p.id = x.place ";
-        Statement& of_report = *WHOSENT_TRY(database.statement(std::string(kDiagnostics) + "WHERE x.report = ? AND x.report > 0 ORDER BY x.id"));
-        Statement& of_message = *WHOSENT_TRY(database.statement(std::string(kDiagnostics) + "WHERE x.message = ? AND x.report = 0 ORDER BY x.id"));
+        Statement& of_report =
+            *WHOSENT_TRY(database.statement(std::string(kDiagnostics) + "WHERE x.report = ? AND x.report > 0 ORDER BY x.id"));
+        Statement& of_message =
+            *WHOSENT_TRY(database.statement(std::string(kDiagnostics) + "WHERE x.message = ? AND x.report = 0 ORDER BY x.id"));
         const ResetGuard guard_of_report(of_report), guard_of_message(of_message);
         WHOSENT_CHECK(read_diagnostics(of_report.bind(id), detail.diagnostics));
         WHOSENT_CHECK(read_diagnostics(of_message.bind(message), detail.message_diagnostics));

@@ -24,7 +24,8 @@ struct ReportPlace {
 // The row, its lists, its diagnostics and its kept payload.
 [[nodiscard]] Result<void> insert_report(Database& database, Names& names, const ReportWrite& report, const ReportPlace& place);
 // `report` 0: of the message.
-[[nodiscard]] Result<void> insert_diagnostic(Database& database, Names& names, std::int64_t report, std::int64_t message, const Diagnostic& diagnostic);
+[[nodiscard]] Result<void> insert_diagnostic(Database& database, Names& names, std::int64_t report, std::int64_t message,
+                                             const Diagnostic& diagnostic);
 // The row of the report and everything that hangs on it, but for its records.
 [[nodiscard]] Result<void> delete_report(Database& database, std::int64_t id);
 

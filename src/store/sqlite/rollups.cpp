@@ -18,15 +18,16 @@ constexpr std::size_t kWrittenSources = 8 * 1024;  // by one statement; 144 byte
 
 // The totals in the order of the tables rollup_month and source.
 std::int64_t total_at(const Sums& sums, int position) {
-    static constexpr std::int64_t Totals::*kOrder[] = {&Totals::messages,     &Totals::pass, &Totals::dkim_aligned, &Totals::spf_aligned, &Totals::forwarded,
-                                                       &Totals::mailing_list, &Totals::none, &Totals::quarantine,   &Totals::reject};
+    static constexpr std::int64_t Totals::* kOrder[] = {&Totals::messages,    &Totals::pass,       &Totals::dkim_aligned,
+                                                        &Totals::spf_aligned, &Totals::forwarded,  &Totals::mailing_list,
+                                                        &Totals::none,        &Totals::quarantine, &Totals::reject};
     return sums.totals.*kOrder[position];
 }
 
-#define WHOSENT_ADD_TOTALS                                                                                                       \
-    "rows = rows + excluded.rows, messages = messages + excluded.messages, pass = pass + excluded.pass, "                       \
-    "first_day = min(first_day, excluded.first_day), last_day = max(last_day, excluded.last_day), "                             \
-    "dkim_aligned = dkim_aligned + excluded.dkim_aligned, spf_aligned = spf_aligned + excluded.spf_aligned, "                   \
+#define WHOSENT_ADD_TOTALS                                                                                                           \
+    "rows = rows + excluded.rows, messages = messages + excluded.messages, pass = pass + excluded.pass, "                            \
+    "first_day = min(first_day, excluded.first_day), last_day = max(last_day, excluded.last_day), "                                  \
+    "dkim_aligned = dkim_aligned + excluded.dkim_aligned, spf_aligned = spf_aligned + excluded.spf_aligned, "                        \
     "forwarded = forwarded + excluded.forwarded, mailing_list = mailing_list + excluded.mailing_list, none = none + excluded.none, " \
     "quarantine = quarantine + excluded.quarantine, reject = reject + excluded.reject"
 constexpr std::string_view kUpsertMonths =
@@ -41,7 +42,8 @@ constexpr std::string_view kUpsertSources =
 
 Result<std::vector<std::int32_t>> stored_months(Database& database) {
     std::vector<std::int32_t> months;
-    Statement& next = *WHOSENT_TRY(database.statement("SELECT place >> 40 FROM rollup_month WHERE place >= ? ORDER BY place LIMIT 1"));
+    Statement& next =
+        *WHOSENT_TRY(database.statement("SELECT place >> 40 FROM rollup_month WHERE place >= ? ORDER BY place LIMIT 1"));
     const ResetGuard guard(next);
     std::int64_t from = 0;
     for (next.bind(from); WHOSENT_TRY(next.step()); next.bind(from)) {
@@ -79,14 +81,16 @@ Rollups::MonthChange& Rollups::change_of(std::int64_t place, std::int64_t source
     return months_.emplace_back(MonthChange{place, source});
 }
 
-void Rollups::use(const StreamPlace& place, std::int32_t month, Day day, std::int64_t flags, std::optional<std::int64_t> count, bool counts, int sign) {
+void Rollups::use(const StreamPlace& place, std::int32_t month, Day day, std::int64_t flags, std::optional<std::int64_t> count,
+                  bool counts, int sign) {
     MonthChange& change = change_of(month_place(month, place.stream), place.source);
     change.uses += sign;
     if (counts) recount(change, day, flags, count, sign);
     if (sign < 0) day_in_month_[month] = day;
 }
 
-void Rollups::recount(const StreamPlace& place, std::int32_t month, Day day, std::int64_t flags, std::optional<std::int64_t> count, int sign) {
+void Rollups::recount(const StreamPlace& place, std::int32_t month, Day day, std::int64_t flags,
+                      std::optional<std::int64_t> count, int sign) {
     recount(change_of(month_place(month, place.stream), place.source), day, flags, count, sign);
     if (sign < 0) day_in_month_[month] = day;
 }
@@ -169,7 +173,9 @@ Result<void> Rollups::flush_sources(std::span<const NewSource> new_sources, std:
     std::vector<SourceChange> part;
     const auto value = [&](const ValueOutput& output, std::size_t row, int column) {
         const SourceChange& change = part[row];
-        const NewSource* added = change.source >= first_new_source ? &new_sources[static_cast<std::size_t>(change.source - first_new_source)] : nullptr;
+        const NewSource* added = change.source >= first_new_source
+                                     ? &new_sources[static_cast<std::size_t>(change.source - first_new_source)]
+                                     : nullptr;
         switch (column) {
         case 0: return output(change.source);
         case 3: return output(added ? added->domain : 0);
@@ -212,16 +218,21 @@ Result<void> Rollups::flush_days() {
     for (const auto& [key, sums] : days_) {
         const auto& [domain, day, judgement] = key;
         const Totals& totals = sums.totals;
-        WHOSENT_CHECK(upsert.run(domain, day, judgement, sums.rows, totals.messages, totals.dkim_aligned, totals.spf_aligned, totals.none,
-                                 totals.quarantine, totals.reject));
-        if (sums.rows <= 0) WHOSENT_CHECK(database_->run("DELETE FROM rollup_day WHERE domain = ? AND day = ? AND judgement = ? AND rows = 0", domain, day, judgement));
+        WHOSENT_CHECK(upsert.run(domain, day, judgement, sums.rows, totals.messages, totals.dkim_aligned, totals.spf_aligned,
+                                 totals.none, totals.quarantine, totals.reject));
+        if (sums.rows <= 0)
+            WHOSENT_CHECK(database_->run("DELETE FROM rollup_day WHERE domain = ? AND day = ? AND judgement = ? AND rows = 0",
+                                         domain, day, judgement));
     }
     for (const auto& [key, reports] : reports_) {
         const auto& [domain, day, org] = key;
         if (reports == 0) continue;
-        WHOSENT_CHECK(database_->run("INSERT INTO report_day VALUES (?, ?, ?, ?) ON CONFLICT (domain, day, org) DO UPDATE SET reports = reports + excluded.reports",
-                                     domain, day, org, reports));
-        if (reports < 0) WHOSENT_CHECK(database_->run("DELETE FROM report_day WHERE domain = ? AND day = ? AND org = ? AND reports = 0", domain, day, org));
+        WHOSENT_CHECK(database_->run(
+            "INSERT INTO report_day VALUES (?, ?, ?, ?) ON CONFLICT (domain, day, org) DO UPDATE SET reports = reports + excluded.reports",
+            domain, day, org, reports));
+        if (reports < 0)
+            WHOSENT_CHECK(database_->run("DELETE FROM report_day WHERE domain = ? AND day = ? AND org = ? AND reports = 0",
+                                         domain, day, org));
     }
     days_.clear();
     reports_.clear();
@@ -237,7 +248,8 @@ Result<void> Rollups::settle() {
     sort_once(unsettled_sources_);
     for (auto place = unsettled_months_.begin(); place != unsettled_months_.end();) {
         const std::int64_t month = *place >> kMonthShift;
-        const auto end = std::ranges::find_if(place, unsettled_months_.end(), [&](std::int64_t other) { return other >> kMonthShift != month; });
+        const auto end = std::ranges::find_if(place, unsettled_months_.end(),
+                                              [&](std::int64_t other) { return other >> kMonthShift != month; });
         WHOSENT_CHECK(settle_month(static_cast<std::int32_t>(month), {place, end}));
         place = end;
     }
@@ -285,14 +297,16 @@ Result<void> Rollups::settle_month(std::int32_t month, std::span<const std::int6
 }
 
 Result<void> Rollups::settle_source(std::int64_t source, std::span<const std::int32_t> months) {
-    Statement& query = *WHOSENT_TRY(database_->statement("SELECT rows, uses, first_day, last_day, last_stream FROM source WHERE id = ?"));
+    Statement& query =
+        *WHOSENT_TRY(database_->statement("SELECT rows, uses, first_day, last_day, last_stream FROM source WHERE id = ?"));
     const ResetGuard guard(query);
     query.bind(source);
     if (!WHOSENT_TRY(query.step())) return {};
     if (query.integer(1) == 0) unused_.push_back(source);
     Day first_day = kNoFirstDay, last_day = kNoLastDay;
     if (query.integer(0) != 0) {
-        const std::int32_t first_month = month_of(static_cast<Day>(query.integer(2))), last_month = month_of(static_cast<Day>(query.integer(3)));
+        const std::int32_t first_month = month_of(static_cast<Day>(query.integer(2))),
+                           last_month = month_of(static_cast<Day>(query.integer(3)));
         Statement& days = *WHOSENT_TRY(database_->statement("SELECT first_day, last_day FROM rollup_month WHERE place = ?"));
         const ResetGuard days_guard(days);
         for (std::int64_t stream = query.integer(4); stream != 0;) {

@@ -27,9 +27,11 @@ public:
     [[nodiscard]] bool full() const { return months_.size() >= bound_ || days_.size() >= bound_; }
 
     // A record came in (sign 1) or goes (sign -1). `counts`: it belongs to the totals.
-    void use(const StreamPlace& place, std::int32_t month, Day day, std::int64_t flags, std::optional<std::int64_t> count, bool counts, int sign);
+    void use(const StreamPlace& place, std::int32_t month, Day day, std::int64_t flags, std::optional<std::int64_t> count,
+             bool counts, int sign);
     // A record that stays enters (1) or leaves (-1) the totals.
-    void recount(const StreamPlace& place, std::int32_t month, Day day, std::int64_t flags, std::optional<std::int64_t> count, int sign);
+    void recount(const StreamPlace& place, std::int32_t month, Day day, std::int64_t flags, std::optional<std::int64_t> count,
+                 int sign);
     // A whole report enters (1) or leaves (-1) the totals; the sums of its records by judgement have that sign already.
     void report(std::int64_t domain, Day day, std::int64_t org, const std::array<Sums, 4>& by_judgement, int sign);
 

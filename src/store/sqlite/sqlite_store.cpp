@@ -20,12 +20,14 @@ constexpr std::int64_t kReaderMapBytes = std::int64_t{1} << 30;  // address spac
 constexpr std::int64_t kJournalBytes = 64 << 20;                 // what is left of the write-ahead log after a large batch
 
 Error store_error(ErrorCode code, const std::string& path, std::string message) {
-    return {code, Stage::store, code == ErrorCode::io ? Persistence::retry : Persistence::permanent, path, std::move(message), ""};
+    return {code, Stage::store,       code == ErrorCode::io ? Persistence::retry : Persistence::permanent,
+            path, std::move(message), ""};
 }
 
 class SqliteStore final : public Store {
 public:
-    SqliteStore(std::string path, const Clock& clock, OpenOptions options) : path_(std::move(path)), clock_(clock), options_(std::move(options)) {}
+    SqliteStore(std::string path, const Clock& clock, OpenOptions options)
+        : path_(std::move(path)), clock_(clock), options_(std::move(options)) {}
 
     Result<void> prepare(OpenMode mode) {
         if (options_.vfs.empty()) WHOSENT_CHECK(find_file(mode));
@@ -33,7 +35,8 @@ public:
         const int version = WHOSENT_TRY(schema_version(*database));
         if (version == newest_schema_version()) return {};
         if (mode == OpenMode::existing) {
-            if (version == 0) return std::unexpected(store_error(ErrorCode::not_found, path_, "there is no store yet: the file is empty"));
+            if (version == 0)
+                return std::unexpected(store_error(ErrorCode::not_found, path_, "there is no store yet: the file is empty"));
             return {};  // a writer brings it up to date
         }
         const Lock lock = WHOSENT_TRY(Lock::take(options_.lock_path, path_));
@@ -45,11 +48,14 @@ public:
         auto database = WHOSENT_TRY(open());
         WHOSENT_CHECK(bring_up_to_date(*database));
         // FULL: a commit returns when the log is synced.
-        WHOSENT_CHECK(database->execute("PRAGMA synchronous = FULL; PRAGMA cache_size = -" + std::to_string(options_.page_cache_kib) +
+        WHOSENT_CHECK(database->execute("PRAGMA synchronous = FULL; PRAGMA cache_size = -" +
+                                        std::to_string(options_.page_cache_kib) +
                                         "; PRAGMA wal_autocheckpoint = " + std::to_string(options_.checkpoint_pages) +
                                         "; PRAGMA journal_size_limit = " + std::to_string(kJournalBytes)));
-        if (options_.max_pages > 0) WHOSENT_CHECK(database->execute("PRAGMA max_page_count = " + std::to_string(options_.max_pages)));
-        std::unique_ptr<Writer> writer = WHOSENT_TRY(SqliteWriter::create(std::move(lock), std::move(database), clock_, options_));
+        if (options_.max_pages > 0)
+            WHOSENT_CHECK(database->execute("PRAGMA max_page_count = " + std::to_string(options_.max_pages)));
+        std::unique_ptr<Writer> writer =
+            WHOSENT_TRY(SqliteWriter::create(std::move(lock), std::move(database), clock_, options_));
         return writer;
     }
 
@@ -58,8 +64,9 @@ public:
         const int version = WHOSENT_TRY(schema_version(*database));
         if (version < newest_schema_version()) {
             return std::unexpected(store_error(ErrorCode::store_version, path_,
-                                               "the store has version " + std::to_string(version) + ", older than this program's " +
-                                                   std::to_string(newest_schema_version()) + ": the next ingest brings it up to date"));
+                                               "the store has version " + std::to_string(version) +
+                                                   ", older than this program's " + std::to_string(newest_schema_version()) +
+                                                   ": the next ingest brings it up to date"));
         }
         WHOSENT_CHECK(database->execute("PRAGMA query_only = ON; PRAGMA cache_size = -" + std::to_string(kReaderCacheKib) +
                                         "; PRAGMA mmap_size = " + std::to_string(kReaderMapBytes)));
@@ -74,10 +81,15 @@ private:
             if (S_ISREG(status.st_mode)) return {};
             return std::unexpected(store_error(ErrorCode::store_corrupt, path_, "this is not a file"));
         }
-        if (errno != ENOENT) return std::unexpected(store_error(ErrorCode::io, path_, std::string("the store cannot be opened: ") + std::strerror(errno)));
-        if (mode == OpenMode::existing) return std::unexpected(store_error(ErrorCode::not_found, path_, "there is no store here"));
+        if (errno != ENOENT)
+            return std::unexpected(
+                store_error(ErrorCode::io, path_, std::string("the store cannot be opened: ") + std::strerror(errno)));
+        if (mode == OpenMode::existing)
+            return std::unexpected(store_error(ErrorCode::not_found, path_, "there is no store here"));
         const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (file < 0) return std::unexpected(store_error(ErrorCode::io, path_, std::string("the store cannot be created: ") + std::strerror(errno)));
+        if (file < 0)
+            return std::unexpected(
+                store_error(ErrorCode::io, path_, std::string("the store cannot be created: ") + std::strerror(errno)));
         ::close(file);
         const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
         const int directory = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -109,7 +121,8 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& path, OpenMode mode, const Clock& clock, const OpenOptions& options) {
+Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& path, OpenMode mode, const Clock& clock,
+                                                 const OpenOptions& options) {
     OpenOptions filled = options;
     if (filled.lock_path.empty()) filled.lock_path = path + ".lock";
     auto store = std::make_unique<SqliteStore>(path, clock, filled);

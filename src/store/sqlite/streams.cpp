@@ -29,13 +29,19 @@ bool same_address(std::span<const std::uint8_t> stored, const std::optional<IpAd
 }  // namespace
 
 Streams::Streams(Database& database, Names& names, const OpenOptions& options)
-    : database_(&database), names_(&names), streams_(options.cached_streams), sources_(options.cached_sources),
-      stream_keys_(database, "stream_by_key"), source_keys_(database, "source_by_key") {}
+    : database_(&database),
+      names_(&names),
+      streams_(options.cached_streams),
+      sources_(options.cached_sources),
+      stream_keys_(database, "stream_by_key"),
+      source_keys_(database, "source_by_key") {}
 
 Result<Streams> Streams::create(Database& database, Names& names, const OpenOptions& options) {
     Streams streams(database, names, options);
     for (const int i : {0, 1}) {
-        streams.hash_seed_[i] = static_cast<std::uint64_t>(WHOSENT_TRY(database.integer("SELECT value FROM meta WHERE key = 'hash_seed_' || ?", i))) | 1;
+        streams.hash_seed_[i] =
+            static_cast<std::uint64_t>(WHOSENT_TRY(database.integer("SELECT value FROM meta WHERE key = 'hash_seed_' || ?", i))) |
+            1;
     }
     WHOSENT_CHECK(streams.forget());
     return streams;
@@ -62,7 +68,8 @@ Result<StreamPlace> Streams::find_or_add(const StreamView& stream, std::int64_t 
         return place;
     }
     if (next_stream_ > CachedPlace::kMaxId) {
-        return std::unexpected(Error{ErrorCode::limit, Stage::store, Persistence::permanent, database_->path(), "the store holds as many streams as it can", ""});
+        return std::unexpected(Error{ErrorCode::limit, Stage::store, Persistence::permanent, database_->path(),
+                                     "the store holds as many streams as it can", ""});
     }
     CachedPlace& source = *WHOSENT_TRY(find_or_add_source(stream.ip, domain));
     const std::int64_t header_from = WHOSENT_TRY(names_->id_of(stream.header_from, last_.header_from));
@@ -72,7 +79,8 @@ Result<StreamPlace> Streams::find_or_add(const StreamView& stream, std::int64_t 
     const std::int64_t spf_scope = WHOSENT_TRY(names_->id_of(stream.spf_scope, last_.spf_scope));
     const std::int64_t spf_result = WHOSENT_TRY(names_->id_of(stream.spf_result, last_.spf_result));
     const std::int64_t modes = (stream.adkim == AlignmentMode::strict ? 1 : 0) | (stream.aspf == AlignmentMode::strict ? 2 : 0);
-    new_streams_.push_back({source.id, source.other, stream.key, header_from, envelope_from, dkim, spf_domain, spf_scope, spf_result, modes});
+    new_streams_.push_back(
+        {source.id, source.other, stream.key, header_from, envelope_from, dkim, spf_domain, spf_scope, spf_result, modes});
     const StreamPlace place{next_stream_++, source.id};
     source.other = static_cast<std::uint32_t>(place.stream);
     stream_keys_.add(stream_hash(stream.key, domain), place.stream);
@@ -126,7 +134,8 @@ Result<CachedPlace> Streams::find_stored_source(std::int64_t hash, std::int64_t 
 }
 
 Result<StreamPlace> Streams::find_stored_stream(const StreamView& stream, std::int64_t domain) {
-    Statement& query = *WHOSENT_TRY(database_->statement("SELECT s.key, s.source, o.domain FROM stream s JOIN source o ON o.id = s.source WHERE s.id = ?"));
+    Statement& query = *WHOSENT_TRY(
+        database_->statement("SELECT s.key, s.source, o.domain FROM stream s JOIN source o ON o.id = s.source WHERE s.id = ?"));
     const ResetGuard guard(query);
     std::int64_t source = 0;
     const auto matches = [&](std::int64_t id) -> Result<bool> {
@@ -157,7 +166,8 @@ Result<void> Streams::flush() {
         default: return output(stream.modes);
         }
     };
-    WHOSENT_CHECK(run_gathered(*database_, "INSERT INTO stream SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 FROM gathered", new_streams_.size(), value));
+    WHOSENT_CHECK(run_gathered(*database_, "INSERT INTO stream SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 FROM gathered",
+                               new_streams_.size(), value));
     new_streams_.clear();
     WHOSENT_CHECK(stream_keys_.flush());
     WHOSENT_CHECK(source_keys_.flush());

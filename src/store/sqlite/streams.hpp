@@ -56,7 +56,8 @@ private:
 
     Streams(Database& database, Names& names, const OpenOptions& options);
     [[nodiscard]] Result<CachedPlace*> find_or_add_source(const std::optional<IpAddress>& ip, std::int64_t domain);
-    [[nodiscard]] Result<CachedPlace> find_stored_source(std::int64_t hash, std::int64_t domain, const std::optional<IpAddress>& ip);
+    [[nodiscard]] Result<CachedPlace> find_stored_source(std::int64_t hash, std::int64_t domain,
+                                                         const std::optional<IpAddress>& ip);
     [[nodiscard]] Result<StreamPlace> find_stored_stream(const StreamView& stream, std::int64_t domain);
     [[nodiscard]] CacheKey cache_key(const std::array<std::uint8_t, 16>& bytes, std::int64_t domain) const;
     [[nodiscard]] std::int64_t source_hash(const std::optional<IpAddress>& ip, std::int64_t domain) const;

@@ -17,13 +17,16 @@ constexpr std::size_t kGatheredRecords = 8 * 1024;
 constexpr std::size_t kGatheredTexts = 1 << 20;
 
 // Which of two revisions counts, before the newer one does: a sender that is known, then records that are all there.
-int strength(Authenticity authenticity, bool complete) { return (authenticity == Authenticity::authenticated ? 2 : 0) + (complete ? 1 : 0); }
+int strength(Authenticity authenticity, bool complete) {
+    return (authenticity == Authenticity::authenticated ? 2 : 0) + (complete ? 1 : 0);
+}
 
 Diagnostic revision_diagnostic(std::int64_t other, bool supersedes) {
     const std::string number = std::to_string(other);
     return {Severity::note, "report.revision", "",
             supersedes ? "the same report came before with other records (report " + number + "), which count no more"
-                       : "the same report came before with other records (report " + number + "), which still count: they are better authenticated or more complete",
+                       : "the same report came before with other records (report " + number +
+                             "), which still count: they are better authenticated or more complete",
             std::nullopt};
 }
 
@@ -100,7 +103,9 @@ Result<void> SqliteWriter::flush_if_full() {
 
 Result<void> SqliteWriter::flush_records() {
     const std::int64_t first = sequence_ - static_cast<std::int64_t>(new_records_.size()) + 1;
-    const auto cell = [&](const NewRecord::Text& text) { return Cell{text.name, std::string_view(record_texts_).substr(text.begin, text.size)}; };
+    const auto cell = [&](const NewRecord::Text& text) {
+        return Cell{text.name, std::string_view(record_texts_).substr(text.begin, text.size)};
+    };
     const auto value = [&](const ValueOutput& output, std::size_t row, int column) {
         const NewRecord& record = new_records_[row];
         switch (column) {
@@ -113,7 +118,8 @@ Result<void> SqliteWriter::flush_records() {
         default: return output(cell(record.detail));
         }
     };
-    WHOSENT_CHECK(run_gathered(*database_, "INSERT INTO record SELECT c0, c1, c2, c3, c4, c5, c6 FROM gathered", new_records_.size(), value));
+    WHOSENT_CHECK(run_gathered(*database_, "INSERT INTO record SELECT c0, c1, c2, c3, c4, c5, c6 FROM gathered",
+                               new_records_.size(), value));
     new_records_.clear();
     record_texts_.clear();
     return {};
@@ -150,7 +156,8 @@ Result<MessageOutcome> SqliteWriter::write_message(const MessageWrite& message) 
         id = WHOSENT_TRY(insert_message(message));
     }
     for (const ReportWrite& report : message.reports) WHOSENT_CHECK(write_report(report, id, outcome));
-    for (const Diagnostic& diagnostic : message.diagnostics) WHOSENT_CHECK(insert_diagnostic(*database_, names_, 0, id, diagnostic));
+    for (const Diagnostic& diagnostic : message.diagnostics)
+        WHOSENT_CHECK(insert_diagnostic(*database_, names_, 0, id, diagnostic));
     if (message.quarantine) {
         outcome.quarantine_id = WHOSENT_TRY(write_quarantine(message, id, entry));
     } else if (entry) {
@@ -162,10 +169,11 @@ Result<MessageOutcome> SqliteWriter::write_message(const MessageWrite& message) 
 Result<std::int64_t> SqliteWriter::insert_message(const MessageWrite& message) {
     const Provenance& provenance = message.provenance;
     const std::int64_t collector = WHOSENT_TRY(names_.id_of(provenance.collector));
-    WHOSENT_CHECK(database_->run("INSERT INTO message (sha256, collector, remote_key, file_name, envelope_recipient, received_at, authenticity, bytes, stored) "
-                                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                                 blob(message.sha256), collector, provenance.remote_key, provenance.name, provenance.envelope_recipient,
-                                 provenance.received_at, provenance.authenticity, message.bytes, now_));
+    WHOSENT_CHECK(database_->run(
+        "INSERT INTO message (sha256, collector, remote_key, file_name, envelope_recipient, received_at, authenticity, bytes, stored) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        blob(message.sha256), collector, provenance.remote_key, provenance.name, provenance.envelope_recipient,
+        provenance.received_at, provenance.authenticity, message.bytes, now_));
     return sqlite3_last_insert_rowid(database_->handle());
 }
 
@@ -181,7 +189,8 @@ Result<SqliteWriter::Revisions> SqliteWriter::find_revisions(const ReportWrite& 
     Revisions revisions;
     while (WHOSENT_TRY(query.step())) {
         if (query.fixed<16>(1) == rows_hash) revisions.same_rows = true;
-        if (query.integer(2)) revisions.current = Revision{query.integer(0), static_cast<Authenticity>(query.integer(3)), query.integer(4) != 0};
+        if (query.integer(2))
+            revisions.current = Revision{query.integer(0), static_cast<Authenticity>(query.integer(3)), query.integer(4) != 0};
     }
     return revisions;
 }
@@ -193,7 +202,8 @@ Result<void> SqliteWriter::write_report(const ReportWrite& report, std::int64_t 
         return {};
     }
     const auto& current = revisions.current;
-    const bool supersedes = current && strength(report.authenticity, report.complete) >= strength(current->authenticity, current->complete);
+    const bool supersedes =
+        current && strength(report.authenticity, report.complete) >= strength(current->authenticity, current->complete);
     ReportPlace place;
     place.id = next_report_++;
     place.first_sequence = sequence_ + 1;
@@ -221,8 +231,9 @@ Result<void> SqliteWriter::write_report(const ReportWrite& report, std::int64_t 
     }
     if (supersedes) {
         WHOSENT_CHECK(uncount_report(current->id, false));
-        WHOSENT_CHECK(database_->run("UPDATE report SET superseded_by = ?1 WHERE identity = ?2 AND id <> ?1 AND (authenticity = 2) = ?3", place.id,
-                                     blob(report.identity), report.authenticity == Authenticity::failed));
+        WHOSENT_CHECK(
+            database_->run("UPDATE report SET superseded_by = ?1 WHERE identity = ?2 AND id <> ?1 AND (authenticity = 2) = ?3",
+                           place.id, blob(report.identity), report.authenticity == Authenticity::failed));
     }
     ++outcome.reports_stored;
     outcome.rows_stored += static_cast<std::uint64_t>(place.rows);
@@ -235,7 +246,8 @@ Result<std::array<Sums, 4>> SqliteWriter::write_rows(const ReportWrite& report, 
     const auto write_row = [&](const RowView& row) -> Result<void> {
         WHOSENT_CHECK(flush_if_full());
         const StreamPlace stream = WHOSENT_TRY(streams_->find_or_add(row.stream, place.domain));
-        const std::int64_t flags = RecordFlags{row.stream.alignment, row.disposition, row.evaluated_dkim, row.evaluated_spf}.pack();
+        const std::int64_t flags =
+            RecordFlags{row.stream.alignment, row.disposition, row.evaluated_dkim, row.evaluated_spf}.pack();
         const Cell envelope_to = WHOSENT_TRY(names_.cell_of(row.envelope_to));
         const Cell reasons = WHOSENT_TRY(names_.cell_of(row.reasons));
         new_records_.push_back({stream.stream, flags, row.count, keep(envelope_to), keep(reasons), keep(Cell{0, row.detail})});
@@ -249,11 +261,13 @@ Result<std::array<Sums, 4>> SqliteWriter::write_rows(const ReportWrite& report, 
 }
 
 Result<void> SqliteWriter::uncount_report(std::int64_t report, bool forget_uses) {
-    Statement& header = *WHOSENT_TRY(database_->statement("SELECT counts, domain, day, org, first_sequence, rows FROM report WHERE id = ?"));
+    Statement& header =
+        *WHOSENT_TRY(database_->statement("SELECT counts, domain, day, org, first_sequence, rows FROM report WHERE id = ?"));
     header.bind(report);
     if (!WHOSENT_TRY(header.step())) return {};
     const bool counts = header.integer(0) != 0;
-    const std::int64_t domain = header.integer(1), org = header.integer(3), first_sequence = header.integer(4), rows = header.integer(5);
+    const std::int64_t domain = header.integer(1), org = header.integer(3), first_sequence = header.integer(4),
+                       rows = header.integer(5);
     const Day day = static_cast<Day>(header.integer(2));
     header.reset();
     if (!counts && !forget_uses) return {};
@@ -290,27 +304,32 @@ Result<SqliteWriter::Entry> SqliteWriter::find_entry(std::int64_t id) {
     return Entry{query.integer(0), query.integer(1), query.integer(2)};
 }
 
-Result<std::int64_t> SqliteWriter::write_quarantine(const MessageWrite& message, std::int64_t message_id, const std::optional<Entry>& entry) {
+Result<std::int64_t> SqliteWriter::write_quarantine(const MessageWrite& message, std::int64_t message_id,
+                                                    const std::optional<Entry>& entry) {
     const QuarantineWrite& quarantine = *message.quarantine;
     const Blob content = quarantine.raw_gzip.empty() ? Blob{} : blob(quarantine.raw_gzip);
     const std::int64_t attempt = entry ? entry->attempts + 1 : 1;
     std::int64_t id = entry ? entry->id : 0;
     if (entry) {
-        WHOSENT_CHECK(database_->run("UPDATE quarantine SET stored = ?2, code = ?3, stage = ?4, place = ?5, reason = ?6, attempts = ?7, "
-                                     "content = coalesce(?8, content) WHERE id = ?1",
-                                     id, now_, error_code_name(quarantine.code), stage_name(quarantine.stage), quarantine.where, quarantine.reason, attempt, content));
+        WHOSENT_CHECK(
+            database_->run("UPDATE quarantine SET stored = ?2, code = ?3, stage = ?4, place = ?5, reason = ?6, attempts = ?7, "
+                           "content = coalesce(?8, content) WHERE id = ?1",
+                           id, now_, error_code_name(quarantine.code), stage_name(quarantine.stage), quarantine.where,
+                           quarantine.reason, attempt, content));
     } else {
-        WHOSENT_CHECK(database_->run("INSERT INTO quarantine (message, stored, code, stage, place, reason, bytes, attempts, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                                     message_id, now_, error_code_name(quarantine.code), stage_name(quarantine.stage), quarantine.where, quarantine.reason, quarantine.raw_bytes,
-                                     attempt, content));
+        WHOSENT_CHECK(database_->run(
+            "INSERT INTO quarantine (message, stored, code, stage, place, reason, bytes, attempts, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            message_id, now_, error_code_name(quarantine.code), stage_name(quarantine.stage), quarantine.where, quarantine.reason,
+            quarantine.raw_bytes, attempt, content));
         id = sqlite3_last_insert_rowid(database_->handle());
     }
     WHOSENT_CHECK(flush_records());  // sequences are given in order
     std::string identity(reinterpret_cast<const char*>(message.sha256.data()), message.sha256.size());
     identity += "quarantine" + std::to_string(attempt);
     const Sha256Digest digest = sha256(identity);
-    WHOSENT_CHECK(database_->run("INSERT INTO quarantine_event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", ++sequence_, Blob{std::span(digest).first(20)}, id,
-                                 now_, message.provenance.collector, message.provenance.name, error_code_name(quarantine.code), quarantine.reason,
+    WHOSENT_CHECK(database_->run("INSERT INTO quarantine_event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", ++sequence_,
+                                 Blob{std::span(digest).first(20)}, id, now_, message.provenance.collector,
+                                 message.provenance.name, error_code_name(quarantine.code), quarantine.reason,
                                  quarantine.raw_bytes));
     return id;
 }
@@ -318,7 +337,8 @@ Result<std::int64_t> SqliteWriter::write_quarantine(const MessageWrite& message,
 Result<void> SqliteWriter::quarantine_drop(std::int64_t id) {
     WHOSENT_CHECK(database_->run("DELETE FROM quarantine WHERE id = ?", id));
     if (database_->changes() == 0) {
-        return std::unexpected(Error{ErrorCode::not_found, Stage::store, Persistence::permanent, database_->path(), "the quarantine has no entry " + std::to_string(id), ""});
+        return std::unexpected(Error{ErrorCode::not_found, Stage::store, Persistence::permanent, database_->path(),
+                                     "the quarantine has no entry " + std::to_string(id), ""});
     }
     return {};
 }

@@ -19,8 +19,8 @@ namespace whosent::store::sqlite {
 class SqliteWriter final : public Writer {
 public:
     // `database` is migrated.
-    [[nodiscard]] static Result<std::unique_ptr<SqliteWriter>> create(Lock lock, std::unique_ptr<Database> database, const Clock& clock,
-                                                                      const OpenOptions& options);
+    [[nodiscard]] static Result<std::unique_ptr<SqliteWriter>> create(Lock lock, std::unique_ptr<Database> database,
+                                                                      const Clock& clock, const OpenOptions& options);
 
     [[nodiscard]] Result<MessageOutcome> add(const MessageWrite& message) override;
     [[nodiscard]] Result<void> commit() override;
@@ -29,7 +29,11 @@ public:
 
 private:
     SqliteWriter(Lock lock, std::unique_ptr<Database> database, const Clock& clock, const OpenOptions& options)
-        : lock_(std::move(lock)), database_(std::move(database)), clock_(clock), options_(options), names_(*database_, options.cached_name_bytes) {}
+        : lock_(std::move(lock)),
+          database_(std::move(database)),
+          clock_(clock),
+          options_(options),
+          names_(*database_, options.cached_name_bytes) {}
 
     // Another revision of a report that is to be written.
     struct Revision {
@@ -56,7 +60,8 @@ private:
     [[nodiscard]] Result<void> write_report(const ReportWrite& report, std::int64_t message, MessageOutcome& outcome);
     [[nodiscard]] Result<Revisions> find_revisions(const ReportWrite& report);
     [[nodiscard]] Result<std::array<Sums, 4>> write_rows(const ReportWrite& report, const ReportPlace& place);
-    [[nodiscard]] Result<std::int64_t> write_quarantine(const MessageWrite& message, std::int64_t message_id, const std::optional<Entry>& entry);
+    [[nodiscard]] Result<std::int64_t> write_quarantine(const MessageWrite& message, std::int64_t message_id,
+                                                        const std::optional<Entry>& entry);
     [[nodiscard]] Result<Entry> find_entry(std::int64_t id);
 
     // Takes what a stored report holds out of all totals; `forget_uses`: its records go too.
@@ -86,7 +91,7 @@ private:
     bool trusted_ = false;
     std::int64_t sequence_ = 0;  // last given
     std::int64_t next_report_ = 1;
-    Seconds now_ = 0;            // of the message at hand
+    Seconds now_ = 0;  // of the message at hand
     // Records on their way into the store; texts lie in record_texts_.
     struct NewRecord {
         struct Text {

@@ -120,7 +120,8 @@ TEST_CASE("what came before is a duplicate and stores nothing") {
         CHECK(outcomes[0].rows_stored == 0);
     }
     SECTION("the same message twice in one batch") {
-        const auto outcomes = commit(*writer, message_of("m2", report_of("r2", {Row{}})), message_of("m2", report_of("r2", {Row{}})));
+        const auto outcomes =
+            commit(*writer, message_of("m2", report_of("r2", {Row{}})), message_of("m2", report_of("r2", {Row{}})));
         CHECK_FALSE(outcomes[0].duplicate);
         CHECK(outcomes[1].duplicate);
     }
@@ -193,7 +194,8 @@ TEST_CASE("of the revisions of a report one counts") {
         CHECK(messages() == 30);
     }
     SECTION("all in one batch") {
-        commit(*writer, message_of("m1", revision(first, true)), message_of("m2", revision(second, true)), message_of("m3", revision(third, true)));
+        commit(*writer, message_of("m1", revision(first, true)), message_of("m2", revision(second, true)),
+               message_of("m3", revision(third, true)));
         CHECK(messages() == 30);
     }
     SECTION("the whole one, when a cut one comes later") {
@@ -250,7 +252,8 @@ TEST_CASE("a revision leaves first and last day exact") {
     auto reader = must(store->reader());
     Row row, other;
     other.ip = "192.0.2.9";
-    commit(*writer, message_of("m1", report_of("r1", {row}, kNovember)), message_of("m2", report_of("r2", {row}, kNovember + 3 * kSecondsPerDay)),
+    commit(*writer, message_of("m1", report_of("r1", {row}, kNovember)),
+           message_of("m2", report_of("r2", {row}, kNovember + 3 * kSecondsPerDay)),
            message_of("m3", report_of("r3", {row}, kNovember + 40 * kSecondsPerDay)));
     const Day day = day_of(kNovember);
     CHECK(must(reader->sources({}))[0].first_day == day);
@@ -279,7 +282,8 @@ TEST_CASE("absurd counts and windows do not break totals") {
     most.count = std::numeric_limits<std::int64_t>::max();
     negative.count = -5;
     negative.ip = "2001:db8::1";
-    commit(*writer, message_of("m1", report_of("r1", {most, most, negative}, -86'400)), message_of("m2", report_of("r2", {most}, 99'999'999'999'999)));
+    commit(*writer, message_of("m1", report_of("r1", {most, most, negative}, -86'400)),
+           message_of("m2", report_of("r2", {most}, 99'999'999'999'999)));
     auto reader = must(store->reader());
     check_exact(*reader);
     std::vector<std::optional<std::int64_t>> counts;

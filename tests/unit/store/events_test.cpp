@@ -30,15 +30,17 @@ std::vector<Seen> read_all(Reader& reader, std::size_t page, std::optional<Curso
 
 std::vector<Row> some_rows(int count) {
     std::vector<Row> rows(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i) rows[static_cast<std::size_t>(i)].ip = "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250);
+    for (int i = 0; i < count; ++i)
+        rows[static_cast<std::size_t>(i)].ip = "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250);
     return rows;
 }
 
 }  // namespace
 
 TEST_CASE("cursors that are none are refused") {
-    const char* text = GENERATE("", "0", "-1", "0123456789abcdef", "0123456789abcdef-", "0123456789abcdef--1", "0123456789abcdeg-1", "0123456789abcdef-1x",
-                                "0123456789abcdef-99999999999999999999", " 0123456789abcdef-1", "0123456789abcdef-+1");
+    const char* text =
+        GENERATE("", "0", "-1", "0123456789abcdef", "0123456789abcdef-", "0123456789abcdef--1", "0123456789abcdeg-1",
+                 "0123456789abcdef-1x", "0123456789abcdef-99999999999999999999", " 0123456789abcdef-1", "0123456789abcdef-+1");
     CAPTURE(text);
     CHECK_FALSE(Cursor::parse(text));
 }

@@ -38,7 +38,9 @@ TEST_CASE("a cache keeps what is in use and forgets the rest") {
 
 TEST_CASE("a filter never denies what was added, and seldom affirms what was not") {
     KeyFilter filter(10'000);
-    const auto hash_of = [](std::uint64_t number) { return static_cast<std::int64_t>((number + 1) * 0xd6e8feb86659fd93u ^ number << 40); };
+    const auto hash_of = [](std::uint64_t number) {
+        return static_cast<std::int64_t>((number + 1) * 0xd6e8feb86659fd93u ^ number << 40);
+    };
     for (std::uint64_t i = 0; i < 10'000; ++i) filter.add(hash_of(i));
     for (std::uint64_t i = 0; i < 10'000; ++i) REQUIRE(filter.may_contain(hash_of(i)));
     int wrong = 0;

@@ -122,7 +122,8 @@ int map_memory(sqlite3_file* handle, int region, int size, int extend, void vola
     MemoryDisk::File& file = *state_of(handle).file;
     *out = nullptr;
     if (static_cast<int>(file.memory.size()) <= region && !extend) return SQLITE_OK;
-    while (static_cast<int>(file.memory.size()) <= region) file.memory.push_back(std::make_unique<char[]>(static_cast<std::size_t>(size)));
+    while (static_cast<int>(file.memory.size()) <= region)
+        file.memory.push_back(std::make_unique<char[]>(static_cast<std::size_t>(size)));
     *out = file.memory[static_cast<std::size_t>(region)].get();
     return SQLITE_OK;
 }
@@ -240,7 +241,8 @@ void MemoryDisk::mount() {
     mounted = this;
 }
 
-std::unique_ptr<MemoryDisk> MemoryDisk::after_loss(std::size_t operations, const std::function<Survival(const Operation&)>& keep) const {
+std::unique_ptr<MemoryDisk> MemoryDisk::after_loss(std::size_t operations,
+                                                   const std::function<Survival(const Operation&)>& keep) const {
     // For each file: up to where it is synced. A sync of a new file syncs its folder too, as SQLite's own file layer does.
     std::map<std::string, std::size_t> synced;
     for (std::size_t i = 0; i < operations; ++i) {
@@ -250,7 +252,8 @@ std::unique_ptr<MemoryDisk> MemoryDisk::after_loss(std::size_t operations, const
     for (std::size_t i = 0; i < operations; ++i) {
         const Operation& operation = log[i];
         const auto last_sync = synced.find(operation.file);
-        const bool durable = (operation.kind == Kind::remove && operation.offset != 0) || (last_sync != synced.end() && i < last_sync->second);
+        const bool durable =
+            (operation.kind == Kind::remove && operation.offset != 0) || (last_sync != synced.end() && i < last_sync->second);
         const Survival survival = durable ? Survival{true, SIZE_MAX} : keep(operation);
         if (!survival.applied) continue;
         if (operation.kind == Kind::remove) {

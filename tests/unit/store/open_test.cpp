@@ -32,7 +32,8 @@ TEST_CASE("what is no store is refused with a clear word, and left alone") {
     Fixture fixture;
     const std::string url = "sqlite:" + fixture.path;
     SECTION("not a URL of ours") {
-        for (const std::string wrong : {"", "sqlite:", "mysql:x", "test.db"}) CHECK(error_of(wrong, OpenMode::create_if_missing, fixture.clock).code == ErrorCode::invalid_argument);
+        for (const std::string wrong : {"", "sqlite:", "mysql:x", "test.db"})
+            CHECK(error_of(wrong, OpenMode::create_if_missing, fixture.clock).code == ErrorCode::invalid_argument);
     }
     SECTION("nothing there") {
         const Error error = error_of(url, OpenMode::existing, fixture.clock);
@@ -60,10 +61,12 @@ TEST_CASE("what is no store is refused with a clear word, and left alone") {
         CHECK(error_of(url, OpenMode::create_if_missing, fixture.clock).code == ErrorCode::store_corrupt);
     }
     SECTION("a folder") {
-        CHECK(error_of("sqlite:" + fixture.folder.path(), OpenMode::create_if_missing, fixture.clock).code == ErrorCode::store_corrupt);
+        CHECK(error_of("sqlite:" + fixture.folder.path(), OpenMode::create_if_missing, fixture.clock).code ==
+              ErrorCode::store_corrupt);
     }
     SECTION("in a folder that is not there") {
-        CHECK(error_of("sqlite:" + fixture.folder.file("missing/test.db"), OpenMode::create_if_missing, fixture.clock).code == ErrorCode::io);
+        CHECK(error_of("sqlite:" + fixture.folder.file("missing/test.db"), OpenMode::create_if_missing, fixture.clock).code ==
+              ErrorCode::io);
     }
     SECTION("a store of a newer version") {
         fixture.open();

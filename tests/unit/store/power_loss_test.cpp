@@ -40,7 +40,8 @@ Row random_row(std::mt19937& random) {
 ReportWrite random_report(std::mt19937& random, const std::string& id, std::size_t rows) {
     std::vector<Row> content;
     for (std::size_t i = 0; i < rows; ++i) content.push_back(random_row(random));
-    return report_of(id, content, kNovember + static_cast<Seconds>(random() % 50) * kSecondsPerDay, "d" + std::to_string(random() % 3) + ".example");
+    return report_of(id, content, kNovember + static_cast<Seconds>(random() % 50) * kSecondsPerDay,
+                     "d" + std::to_string(random() % 3) + ".example");
 }
 
 // The same batches each time: reports, revisions of some, entries for the quarantine.
@@ -70,16 +71,19 @@ std::string describe(Reader& reader) {
     all.limit = 0;
     std::vector<std::string> lines;
     for (const SourceRow& row : must(reader.sources(all))) {
-        lines.push_back(row.domain + " " + row.ip->to_string() + " " + std::to_string(row.totals.messages) + " " + std::to_string(row.totals.pass) + " " +
-                        std::to_string(row.first_day) + "-" + std::to_string(row.last_day) + " " + std::to_string(row.selectors.size()) + "\n");
+        lines.push_back(row.domain + " " + row.ip->to_string() + " " + std::to_string(row.totals.messages) + " " +
+                        std::to_string(row.totals.pass) + " " + std::to_string(row.first_day) + "-" +
+                        std::to_string(row.last_day) + " " + std::to_string(row.selectors.size()) + "\n");
     }
     for (const DomainRow& row : must(reader.domains())) {
-        lines.push_back(row.domain + " " + std::to_string(row.totals.messages) + " " + std::to_string(row.reports) + " " + std::to_string(row.days) + "\n");
+        lines.push_back(row.domain + " " + std::to_string(row.totals.messages) + " " + std::to_string(row.reports) + " " +
+                        std::to_string(row.days) + "\n");
     }
     std::sort(lines.begin(), lines.end());
     for (const std::string& line : lines) text += line;
     const StoreInfo info = must(reader.info());
-    return text + std::to_string(info.records) + " records, " + std::to_string(info.reports) + " reports, " + std::to_string(info.quarantined) + " quarantined";
+    return text + std::to_string(info.records) + " records, " + std::to_string(info.reports) + " reports, " +
+           std::to_string(info.quarantined) + " quarantined";
 }
 
 void check_integrity() {
@@ -120,7 +124,8 @@ TEST_CASE("after a loss of power what was committed is there once, and nothing h
     const sqlite::OpenOptions options = small_options(folder);
     Run run;
     run_all(run, options, clock);
-    const auto syncs = std::count_if(run.disk.log.begin(), run.disk.log.end(), [](const auto& operation) { return operation.kind == MemoryDisk::Kind::sync; });
+    const auto syncs = std::count_if(run.disk.log.begin(), run.disk.log.end(),
+                                     [](const auto& operation) { return operation.kind == MemoryDisk::Kind::sync; });
     REQUIRE(syncs > 12);  // at least the log's, once a batch, and some checkpoints'
     REQUIRE(std::any_of(run.disk.log.begin(), run.disk.log.end(), [](const auto& operation) {
         return operation.kind == MemoryDisk::Kind::sync && operation.file == kName;
@@ -134,15 +139,18 @@ TEST_CASE("after a loss of power what was committed is there once, and nothing h
         for (int variant = 0; variant < 4; ++variant) {
             CAPTURE(at, variant);
             std::size_t pending = 0, torn = SIZE_MAX;
-            (void)run.disk.after_loss(at, [&](const auto&) { ++pending; return MemoryDisk::Survival{}; });
+            (void)run.disk.after_loss(at, [&](const auto&) {
+                ++pending;
+                return MemoryDisk::Survival{};
+            });
             if (variant >= 2 && pending > 0) torn = random() % pending;
             std::size_t index = 0;
             auto disk = run.disk.after_loss(at, [&](const MemoryDisk::Operation&) {
                 const std::size_t own = index++;
-                if (variant == 0) return MemoryDisk::Survival{};        // nothing that was not synced
-                if (variant == 1) return MemoryDisk::Survival{true};    // all of it
+                if (variant == 0) return MemoryDisk::Survival{};      // nothing that was not synced
+                if (variant == 1) return MemoryDisk::Survival{true};  // all of it
                 if (own == torn) return MemoryDisk::Survival{true, random() % 16};
-                return MemoryDisk::Survival{random() % 2 == 0};         // some of it
+                return MemoryDisk::Survival{random() % 2 == 0};  // some of it
             });
             disk->mount();
             ++losses;
@@ -153,7 +161,9 @@ TEST_CASE("after a loss of power what was committed is there once, and nothing h
                 check_exact(*reader);
                 auto batches = make_batches();
                 for (std::size_t b = 0; b < batches.size(); ++b) {
-                    const auto known = std::count_if(batches[b].begin(), batches[b].end(), [&](const MessageWrite& message) { return must(reader->has_message(message.sha256)); });
+                    const auto known = std::count_if(batches[b].begin(), batches[b].end(), [&](const MessageWrite& message) {
+                        return must(reader->has_message(message.sha256));
+                    });
                     CAPTURE(b, known);
                     REQUIRE((known == 0 || known == static_cast<std::ptrdiff_t>(batches[b].size())));
                     if (run.committed[b] <= at) REQUIRE(known > 0);
@@ -190,7 +200,8 @@ TEST_CASE("a purge that is interrupted by a loss of power leaves exact totals") 
         if (run.disk.log[at - 1].kind != MemoryDisk::Kind::sync) continue;
         for (int variant = 0; variant < 2; ++variant) {
             CAPTURE(at, variant);
-            auto disk = run.disk.after_loss(at, [&](const auto&) { return MemoryDisk::Survival{variant == 1 && random() % 2 == 0}; });
+            auto disk =
+                run.disk.after_loss(at, [&](const auto&) { return MemoryDisk::Survival{variant == 1 && random() % 2 == 0}; });
             disk->mount();
             auto store = must(sqlite::open_sqlite_store(kName, OpenMode::existing, clock, options));
             auto writer = must(store->writer());
@@ -211,13 +222,17 @@ TEST_CASE("a full disk at any write stores nothing of the batch, and a later try
     TemporaryFolder folder;
     StillClock clock;
     const sqlite::OpenOptions options = small_options(folder);
-    const auto make_first = [] { std::mt19937 random(3); return batch_of(message_of("m1", random_report(random, "r1", 30))); };
+    const auto make_first = [] {
+        std::mt19937 random(3);
+        return batch_of(message_of("m1", random_report(random, "r1", 30)));
+    };
     const auto make_second = [] {
         std::mt19937 random(4);
         ReportWrite revision = random_report(random, "r1", 20);
         std::mt19937 first(3);
         revision.identity = random_report(first, "r1", 30).identity;
-        return batch_of(message_of("m2", std::move(revision)), message_of("m3", random_report(random, "r3", 40)), quarantined("m4"));
+        return batch_of(message_of("m2", std::move(revision)), message_of("m3", random_report(random, "r3", 40)),
+                        quarantined("m4"));
     };
     std::string expected;
     int failures = 0;

@@ -60,7 +60,8 @@ TEST_CASE("a spool stops at the first error of its reader") {
     for (int i = 0; i < 10; ++i) must(spool.append(numbered(i).view()));
     int seen = 0;
     const auto result = spool.for_each([&](const RowView&) -> Result<void> {
-        if (++seen == 3) return std::unexpected(Error{ErrorCode::internal, Stage::store, Persistence::permanent, "", "enough", ""});
+        if (++seen == 3)
+            return std::unexpected(Error{ErrorCode::internal, Stage::store, Persistence::permanent, "", "enough", ""});
         return {};
     });
     REQUIRE_FALSE(result.has_value());

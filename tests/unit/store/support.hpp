@@ -65,7 +65,8 @@ struct Row {
     RowView view() const {
         RowView row;
         StreamView& stream = row.stream;
-        stream.key = key128(ip + "|" + header_from + "|" + envelope_from + "|" + dkim + "|" + spf_domain + "|" + spf_scope + "|" + spf_result);
+        stream.key = key128(ip + "|" + header_from + "|" + envelope_from + "|" + dkim + "|" + spf_domain + "|" + spf_scope + "|" +
+                            spf_result);
         if (!ip.empty()) stream.ip = IpAddress::parse(ip);
         stream.header_from = header_from;
         stream.envelope_from = envelope_from;
@@ -87,8 +88,8 @@ struct Row {
 
 inline constexpr Seconds kNovember = 1'698'796'800;  // 2023-11-01
 
-inline ReportWrite report_of(const std::string& id, const std::vector<Row>& rows, Seconds begin = kNovember, const std::string& domain = "example.com",
-                             const std::string& org = "receiver.example") {
+inline ReportWrite report_of(const std::string& id, const std::vector<Row>& rows, Seconds begin = kNovember,
+                             const std::string& domain = "example.com", const std::string& org = "receiver.example") {
     ReportWrite report;
     report.report.org_name = org;
     report.report.report_id = id;
@@ -139,7 +140,9 @@ struct Fixture {
     StillClock clock;
     std::string path = folder.file("test.db");
 
-    std::unique_ptr<Store> open(sqlite::OpenOptions options = {}) { return must(sqlite::open_sqlite_store(path, OpenMode::create_if_missing, clock, options)); }
+    std::unique_ptr<Store> open(sqlite::OpenOptions options = {}) {
+        return must(sqlite::open_sqlite_store(path, OpenMode::create_if_missing, clock, options));
+    }
 };
 
 template <class... Messages>

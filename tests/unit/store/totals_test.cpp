@@ -32,7 +32,8 @@ struct World {
         row.envelope_from = "bounce" + std::to_string(pick(25)) + ".example";
         row.spf_domain = pick(2) ? row.envelope_from : "";
         row.dkim.clear();
-        for (unsigned i = pick(3); i > 0; --i) row.dkim += "d" + std::to_string(pick(3)) + ".example\ts" + std::to_string(pick(9)) + "\tpass\n";
+        for (unsigned i = pick(3); i > 0; --i)
+            row.dkim += "d" + std::to_string(pick(3)) + ".example\ts" + std::to_string(pick(9)) + "\tpass\n";
         row.count = pick(15) == 0 ? std::nullopt : std::optional<std::int64_t>(pick(50));
         row.alignment = {pick(2) == 0, pick(2) == 0, Judgement::pass};
         if (!row.alignment.pass()) row.alignment.judgement = static_cast<Judgement>(1 + pick(3));
@@ -97,14 +98,16 @@ void add(Totals& totals, const Row& row) {
 
 std::string text_of(const Totals& t) {
     std::string text;
-    for (const std::int64_t value : {t.messages, t.pass, t.dkim_aligned, t.spf_aligned, t.forwarded, t.mailing_list, t.none, t.quarantine, t.reject, t.other}) {
+    for (const std::int64_t value : {t.messages, t.pass, t.dkim_aligned, t.spf_aligned, t.forwarded, t.mailing_list, t.none,
+                                     t.quarantine, t.reject, t.other}) {
         text += std::to_string(value) + " ";
     }
     return text;
 }
 
 std::string text_of(const SourceRow& row) {
-    std::string text = row.domain + " " + (row.ip ? row.ip->to_string() : "none") + " " + text_of(row.totals) + format_day(row.first_day) + " " + format_day(row.last_day);
+    std::string text = row.domain + " " + (row.ip ? row.ip->to_string() : "none") + " " + text_of(row.totals) +
+                       format_day(row.first_day) + " " + format_day(row.last_day);
     for (const auto* list : {&row.selectors, &row.envelope_domains, &row.header_froms}) {
         text += " |";
         for (const std::string& item : *list) text += " " + item;
@@ -156,7 +159,8 @@ std::vector<std::string> plain_sources(const World& world, const SourceQuery& qu
     std::vector<std::string> lines;
     for (auto& [key, source] : sources) {
         if (query.failing && source.row.totals.messages == source.row.totals.pass) continue;
-        source.row.selectors = first_16(source.selectors, [](const auto& item) { return item.second + "._domainkey." + item.first; });
+        source.row.selectors =
+            first_16(source.selectors, [](const auto& item) { return item.second + "._domainkey." + item.first; });
         source.row.envelope_domains = first_16(source.envelope_domains, [](const auto& item) { return item; });
         source.row.header_froms = first_16(source.header_froms, [](const auto& item) { return item; });
         lines.push_back(text_of(source.row));
@@ -168,7 +172,8 @@ std::vector<std::string> plain_sources(const World& world, const SourceQuery& qu
 void check_sources(Reader& reader, const World& world, SourceQuery query) {
     query.limit = 0;
     const auto rows = must(reader.sources(query));
-    REQUIRE(std::is_sorted(rows.begin(), rows.end(), [](const SourceRow& a, const SourceRow& b) { return a.totals.messages > b.totals.messages; }));
+    REQUIRE(std::is_sorted(rows.begin(), rows.end(),
+                           [](const SourceRow& a, const SourceRow& b) { return a.totals.messages > b.totals.messages; }));
     std::vector<std::string> lines;
     for (const SourceRow& row : rows) lines.push_back(text_of(row));
     // a limit takes the first of the same list, also on the other way to it
@@ -222,7 +227,9 @@ void check_everything(Reader& reader, World& world) {
     check_sources(reader, world, {});
     for (int i = 0; i < 12; ++i) {
         SourceQuery query;
-        const auto day = [&] { return kNovember + static_cast<Seconds>(world.pick(110)) * kSecondsPerDay + static_cast<Seconds>(world.pick(86'400)); };
+        const auto day = [&] {
+            return kNovember + static_cast<Seconds>(world.pick(110)) * kSecondsPerDay + static_cast<Seconds>(world.pick(86'400));
+        };
         if (i % 3 != 0) query.since = day();
         if (i % 3 != 1) query.until = day();
         if (i % 4 == 0) query.domain = i % 8 ? "example.com" : "news.example.com";
@@ -231,7 +238,8 @@ void check_everything(Reader& reader, World& world) {
         check_sources(reader, world, query);
     }
     // whole months
-    for (const auto& [since, until] : {std::pair{"2023-12-01", "2024-01-01"}, std::pair{"2023-11-01", "2024-02-01"}, std::pair{"2023-12-31", "2024-01-02"}}) {
+    for (const auto& [since, until] :
+         {std::pair{"2023-12-01", "2024-01-01"}, std::pair{"2023-11-01", "2024-02-01"}, std::pair{"2023-12-31", "2024-01-02"}}) {
         SourceQuery query;
         query.since = parse_iso_time(since);
         query.until = parse_iso_time(until);
@@ -261,7 +269,8 @@ TEST_CASE("totals are those of a plain computation") {
     World world(seed);
     for (int number = 0; number < 160;) {
         std::vector<MessageWrite> batch;
-        for (unsigned i = 1 + world.pick(20); i > 0; --i, ++number) batch.push_back(message_of("m" + std::to_string(number), world.report(number)));
+        for (unsigned i = 1 + world.pick(20); i > 0; --i, ++number)
+            batch.push_back(message_of("m" + std::to_string(number), world.report(number)));
         must(writer->commit_batch(batch));
         if (world.pick(4) == 0) writer = nullptr, writer = must(store->writer());  // another run
     }
@@ -286,7 +295,8 @@ TEST_CASE("totals are those of a plain computation") {
     // and the store goes on
     const std::int64_t last = must(reader->info()).last_sequence;
     std::vector<MessageWrite> batch;
-    for (int number = 1000; number < 1030; ++number) batch.push_back(message_of("m" + std::to_string(number), world.report(number)));
+    for (int number = 1000; number < 1030; ++number)
+        batch.push_back(message_of("m" + std::to_string(number), world.report(number)));
     must(writer->commit_batch(batch));
     check_everything(*reader, world);
     CHECK(must(reader->info()).last_sequence > last);
@@ -342,7 +352,8 @@ TEST_CASE("a purge keeps the hash of a message, so that a second run brings noth
     auto writer = must(store->writer());
     MessageWrite old = message_of("m1", report_of("r1", {Row{}, Row{}}));
     old.provenance.envelope_recipient = "reports@example.com";
-    commit(*writer, std::move(old), quarantined("m2"), message_of("m3", report_of("r3", {Row{}}, kNovember + 400 * kSecondsPerDay)));
+    commit(*writer, std::move(old), quarantined("m2"),
+           message_of("m3", report_of("r3", {Row{}}, kNovember + 400 * kSecondsPerDay)));
     auto reader = must(store->reader());
     const Seconds later = fixture.clock.time + 10;
     const PurgeResult announced = must(reader->count_older_than(later));
@@ -396,8 +407,11 @@ TEST_CASE("reports are listed by domain and day, in pages") {
     auto writer = must(store->writer());
     std::vector<MessageWrite> batch;
     for (int i = 0; i < 1100; ++i) {
-        batch.push_back(message_of("m" + std::to_string(i), report_of("r" + std::to_string(i), {Row{}}, kNovember + i % 10 * kSecondsPerDay + 5000,
-                                                                     i % 2 ? "example.com" : i % 4 ? "sub.example.com" : "other.example")));
+        batch.push_back(message_of("m" + std::to_string(i),
+                                   report_of("r" + std::to_string(i), {Row{}}, kNovember + i % 10 * kSecondsPerDay + 5000,
+                                             i % 2   ? "example.com"
+                                             : i % 4 ? "sub.example.com"
+                                                     : "other.example")));
     }
     must(writer->commit_batch(batch));
     auto reader = must(store->reader());

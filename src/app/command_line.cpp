@@ -76,7 +76,7 @@ void CommandLine::Command::format(Format& into) {
 }
 
 void CommandLine::Command::jobs() {
-    option("--jobs", line_.flags_.jobs, "N", "Threads that read and parse; 0, the default, is one a processor");
+    option("--jobs", line_.flags_.jobs, "N", "Threads that read and parse; 0, the default, is one a processor but one, which commits");
 }
 
 void CommandLine::Command::argument(const std::string& name, std::string& into, const std::string& help, bool required) {

@@ -101,7 +101,7 @@ std::string to_toml(const Settings& settings) {
         return found == settings.origins.end() ? "default" : std::string_view(found->second);
     };
     std::string out = fmt::format("store = {}  # {}\n", quoted(settings.store), origin("store"));
-    out += fmt::format("jobs = {}  # {}{}\n", settings.jobs, origin("jobs"), settings.jobs == 0 ? ": one a processor" : "");
+    out += fmt::format("jobs = {}  # {}{}\n", settings.jobs, origin("jobs"), settings.jobs == 0 ? ": one a processor but one, which commits" : "");
     out += fmt::format("commit_rows = {}  # {}\n\n[limits]\n", settings.commit_rows, origin("commit_rows"));
     for (const auto& key : kLimitKeys) {
         out += fmt::format("{} = {}  # {}\n", key.name, key.get(settings.limits), origin(fmt::format("limits.{}", key.name)));

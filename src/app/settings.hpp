@@ -15,7 +15,7 @@ namespace whosent::app {
 
 struct Settings {
     std::string store;  // "sqlite:FILE"
-    unsigned jobs = 0;  // 0: one a processor
+    unsigned jobs = 0;  // 0: one a processor, but for the one that commits
     std::uint64_t commit_rows = 400'000;  // a transaction is committed when it has this many rows, or after two seconds
     Limits limits;
     bool store_is_default = false;

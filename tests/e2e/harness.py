@@ -71,13 +71,16 @@ class Case(unittest.TestCase):
         options.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.Popen([BINARY, *arguments], env=env or self.environment(), **options)
 
-    def run_whosent(self, *arguments, stdin=b"", env=None, preexec=None, measured=False, as_user=False, timeout=120):
-        """Runs to the end. With `measured`, peak_bytes is of this child alone. `as_user`: not as root, who may read everything."""
+    def run_whosent(self, *arguments, stdin=b"", env=None, preexec=None, measured=False, as_user=False, unprivileged=False, timeout=120):
+        """Runs to the end. With `measured`, peak_bytes is of this child alone. `as_user`: as another than root. `unprivileged`: without
+        the right of root to read everything."""
         prefix, binary = (), BINARY
         if as_user and os.geteuid() == 0:
-            os.chmod(self.dir, 0o777)
-            binary = shutil.copy(BINARY, self.path("whosent"))  # where it was built may be closed to others
-            prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+            # may search folders all the same: those above the binary and its libraries may be closed to others
+            search = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+            prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *search)
+        elif unprivileged and os.geteuid() == 0:
+            prefix = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
         if measured:
             peak = self.path("peak")
             prefix = (sys.executable, "-S", os.path.join(os.path.dirname(os.path.abspath(__file__)), "measure.py"), peak, *prefix)

@@ -128,7 +128,7 @@ class Ingest(Case):
         self.write("in/closed.xml", report("closed file"))
         os.chmod(self.path("in/closed"), 0)
         os.chmod(self.path("in/closed.xml"), 0)
-        done = self.run_whosent("ingest", "--summary", "json", self.path("in"), as_user=True)
+        done = self.run_whosent("ingest", "--summary", "json", self.path("in"), unprivileged=True)
         os.chmod(self.path("in/closed"), 0o700)
         self.assertEqual((done.code, done.json["records"]), (1, 1), done.err)
         self.assertIn("in/closed:", done.err)

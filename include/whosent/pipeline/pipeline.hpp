@@ -40,7 +40,7 @@ using Fetch = std::function<Result<RawMessage>()>;
 
 struct Options {
     Limits limits;
-    unsigned jobs = 0;  // 0: one a processor
+    unsigned jobs = 0;  // 0: one a processor, but for the one that commits
     // A transaction is committed when it has this many rows or this age. Large ones cost less a row; a message is acknowledged no sooner.
     std::size_t batch_rows = 400'000;
     Seconds batch_seconds = 2;

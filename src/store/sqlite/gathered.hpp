@@ -45,7 +45,8 @@ using GatheredValue = FunctionRef<void(const ValueOutput& output, std::size_t ro
 // Once for a connection, before the first run_gathered.
 [[nodiscard]] Result<void> register_gathered(Database& database);
 
-// Runs `sql`, in which `gathered` has `rows` rows. Not to be called from within `value`.
+// Runs `sql`, in which `gathered` has `rows` rows. An INSERT says OR FAIL: then SQLite keeps no journal of the pages before the statement, which
+// nobody needs, because after an error the whole transaction is rolled back. Not to be called from within `value`.
 [[nodiscard]] Result<void> run_gathered(Database& database, std::string_view sql, std::size_t rows, GatheredValue value);
 
 }  // namespace whosent::store::sqlite

@@ -84,7 +84,7 @@ Result<void> Names::flush() {
             output(std::string_view(*new_[row]));
         }
     };
-    WHOSENT_CHECK(run_gathered(*database_, "INSERT INTO name SELECT c0, c1 FROM gathered", new_.size(), value));
+    WHOSENT_CHECK(run_gathered(*database_, "INSERT OR FAIL INTO name SELECT c0, c1 FROM gathered", new_.size(), value));
     new_.clear();
     return keys_.flush();
 }

@@ -31,10 +31,10 @@ std::int64_t total_at(const Sums& sums, int position) {
     "forwarded = forwarded + excluded.forwarded, mailing_list = mailing_list + excluded.mailing_list, none = none + excluded.none, " \
     "quarantine = quarantine + excluded.quarantine, reject = reject + excluded.reject"
 constexpr std::string_view kUpsertMonths =
-    "INSERT INTO rollup_month SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13 FROM gathered WHERE true "
+    "INSERT OR FAIL INTO rollup_month SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13 FROM gathered WHERE true "
     "ON CONFLICT (place) DO UPDATE SET " WHOSENT_ADD_TOTALS;
 constexpr std::string_view kUpsertSources =
-    "INSERT INTO source SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16 FROM gathered WHERE true "
+    "INSERT OR FAIL INTO source SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16 FROM gathered WHERE true "
     "ON CONFLICT (id) DO UPDATE SET uses = uses + excluded.uses, last_stream = max(last_stream, excluded.last_stream), " WHOSENT_ADD_TOTALS;
 #undef WHOSENT_ADD_TOTALS
 

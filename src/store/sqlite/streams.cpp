@@ -166,7 +166,7 @@ Result<void> Streams::flush() {
         default: return output(stream.modes);
         }
     };
-    WHOSENT_CHECK(run_gathered(*database_, "INSERT INTO stream SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 FROM gathered",
+    WHOSENT_CHECK(run_gathered(*database_, "INSERT OR FAIL INTO stream SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 FROM gathered",
                                new_streams_.size(), value));
     new_streams_.clear();
     WHOSENT_CHECK(stream_keys_.flush());

@@ -118,7 +118,7 @@ Result<void> SqliteWriter::flush_records() {
         default: return output(cell(record.detail));
         }
     };
-    WHOSENT_CHECK(run_gathered(*database_, "INSERT INTO record SELECT c0, c1, c2, c3, c4, c5, c6 FROM gathered",
+    WHOSENT_CHECK(run_gathered(*database_, "INSERT OR FAIL INTO record SELECT c0, c1, c2, c3, c4, c5, c6 FROM gathered",
                                new_records_.size(), value));
     new_records_.clear();
     record_texts_.clear();

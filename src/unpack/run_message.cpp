@@ -51,10 +51,15 @@ Unpacked Run::go() && {
     const auto bytes = input_.bytes;
     // A bare document may be as large as a payload: it goes by in chunks. A mail or an archive has to be in memory as a whole.
     const bool is_mail = !has_magic(bytes) && looks_like_mail(bytes);
-    const auto content = is_mail ? Content::text : recognise(bytes.substr(0, kChunkBytes));
-    if (bytes.size() > limits_.message_bytes && !is_mail && (content == Content::xml || content == Content::text)) {
+    const bool large = bytes.size() > limits_.message_bytes;
+    const auto goes_by = [&] {
+        if (is_mail) return false;
+        const auto content = recognise(bytes.substr(0, kChunkBytes));
+        return content == Content::xml || content == Content::text;
+    };
+    if (large && goes_by()) {
         bare(bytes);
-    } else if (bytes.size() > limits_.message_bytes) {
+    } else if (large) {
         fail(ErrorCode::limit,
              fmt::format("message of {} bytes is over the limit message_bytes of {}", bytes.size(), limits_.message_bytes));
     } else if (is_mail) {

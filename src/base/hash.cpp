@@ -1,6 +1,7 @@
 #include "whosent/base/hash.hpp"
 
-#include <openssl/evp.h>
+// One hash a record: EVP, which replaces this interface, allocates and frees its state for each of them, at the cost of the hash itself.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
@@ -8,20 +9,14 @@
 #include <utility>
 
 namespace whosent {
-namespace {
-
-// EVP_MD_fetch walks the providers; once a process is enough.
-const EVP_MD* sha256_method() {
-    static const EVP_MD* method = EVP_sha256();
-    return method;
-}
-
-}  // namespace
 
 Sha256Digest sha256(std::string_view bytes) noexcept {
-    thread_local Sha256 context;
-    context.update(bytes);
-    return context.finish();
+    Sha256Digest digest;
+    SHA256_CTX context;
+    SHA256_Init(&context);
+    SHA256_Update(&context, bytes.data(), bytes.size());
+    SHA256_Final(digest.data(), &context);
+    return digest;
 }
 
 Key128 key128(std::string_view bytes) noexcept {
@@ -31,23 +26,21 @@ Key128 key128(std::string_view bytes) noexcept {
     return key;
 }
 
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-    if (context_ == nullptr || EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), sha256_method(), nullptr) != 1) std::abort();  // out of memory
-}
-Sha256::~Sha256() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
+Sha256::Sha256() : context_(new SHA256_CTX) { SHA256_Init(static_cast<SHA256_CTX*>(context_)); }
+Sha256::~Sha256() { delete static_cast<SHA256_CTX*>(context_); }
 Sha256::Sha256(Sha256&& other) noexcept : context_(std::exchange(other.context_, nullptr)) {}
 Sha256& Sha256::operator=(Sha256&& other) noexcept {
     std::swap(context_, other.context_);
     return *this;
 }
 
-void Sha256::update(std::string_view bytes) noexcept { EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), bytes.data(), bytes.size()); }
+void Sha256::update(std::string_view bytes) noexcept { SHA256_Update(static_cast<SHA256_CTX*>(context_), bytes.data(), bytes.size()); }
 
 Sha256Digest Sha256::finish() noexcept {
     Sha256Digest digest;
-    auto* context = static_cast<EVP_MD_CTX*>(context_);
-    EVP_DigestFinal_ex(context, digest.data(), nullptr);
-    EVP_DigestInit_ex(context, nullptr, nullptr);
+    auto* context = static_cast<SHA256_CTX*>(context_);
+    SHA256_Final(digest.data(), context);
+    SHA256_Init(context);
     return digest;
 }
 

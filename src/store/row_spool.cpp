@@ -25,6 +25,7 @@ struct Header {
     std::uint8_t disposition, evaluated_dkim, evaluated_spf;
 };
 constexpr std::size_t kTexts = 9;
+constexpr std::size_t kFirstBytes = 1024;     // the rows of a usual report: the median has five
 constexpr std::size_t kReadBytes = 1u << 20;  // read at a time from the temporary file
 
 using Texts = std::array<std::string_view, kTexts>;
@@ -184,6 +185,7 @@ Result<void> RowSpool::append(const RowView& row) {
     if (row.evaluated_dkim) header.evaluated_dkim = static_cast<std::uint8_t>(*row.evaluated_dkim);
     if (row.evaluated_spf) header.evaluated_spf = static_cast<std::uint8_t>(*row.evaluated_spf);
 
+    if (state.buffer.empty()) state.buffer.reserve(kFirstBytes);
     const Texts texts{stream.header_from, stream.envelope_from, stream.dkim,     stream.spf_domain, stream.spf_scope,
                       stream.spf_result,  row.reasons,          row.envelope_to, row.detail};
     state.buffer.append(reinterpret_cast<const char*>(&header), sizeof header);

@@ -6,7 +6,7 @@
 namespace whosent::store::sqlite {
 namespace {
 
-constexpr int kColumns = 20;  // the widest table has 17
+constexpr int kColumns = 12;  // the widest table has 11
 
 struct Source {
     std::size_t rows = 0;

@@ -41,15 +41,20 @@ Result<std::int64_t> Names::id_of(std::string_view text) {
 }
 
 Result<std::int64_t> Names::id_of(std::string_view text, LastName& last) {
-    if (text == last.text) return last.id;
+    if (text == last.text) return last.id;  // at first both are empty
     last.id = WHOSENT_TRY(id_of(text));
     last.text = text;
     return last.id;
 }
 
 Result<Cell> Names::cell_of(std::string_view text) {
+    LastName last;
+    return cell_of(text, last);
+}
+
+Result<Cell> Names::cell_of(std::string_view text, LastName& last) {
     if (text.size() > kLongText) return Cell{0, text};
-    return Cell{WHOSENT_TRY(id_of(text)), {}};
+    return Cell{WHOSENT_TRY(id_of(text, last)), {}};
 }
 
 Result<std::int64_t> Names::find_stored(std::string_view text, std::int64_t hash) {

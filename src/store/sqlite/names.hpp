@@ -30,6 +30,7 @@ public:
     [[nodiscard]] Result<std::int64_t> id_of(std::string_view text, LastName& last);
     // A short text by its id, as it is likely to come again; a long one as it is.
     [[nodiscard]] Result<Cell> cell_of(std::string_view text);
+    [[nodiscard]] Result<Cell> cell_of(std::string_view text, LastName& last);
     // Writes the new ones. Before each commit.
     [[nodiscard]] Result<void> flush();
     // At the beginning, and after a rollback: ids that were given may be void.

@@ -16,8 +16,8 @@ struct OpenOptions {
     std::size_t cached_streams = 800'000;
     std::size_t cached_sources = 400'000;       // the same: 12 MB each
     std::size_t cached_name_bytes = 8u << 20;  // the same, text and its bookkeeping
-    // (month, stream) pairs whose totals are gathered before they are written; 150 bytes each.
-    std::size_t gathered_totals = 128 * 1024;
+    // Places of rollup_month whose totals are gathered before they are written; 64 bytes each.
+    std::size_t gathered_totals = 64 * 1024;
     int page_cache_kib = 48 * 1024;
     // The write-ahead log is copied back into the store when it holds this many pages of 8 KiB.
     int checkpoint_pages = 8 * 1024;

@@ -14,7 +14,7 @@ constexpr std::size_t kListedTexts = 16;
 // Beyond this many sources one pass over the roll-up is quicker than a walk along the streams of each.
 constexpr std::size_t kWalkedSources = 1000;
 // Of a source with more streams the newest say enough: sixteen of each text are shown.
-constexpr int kWalkedStreams = 2000;
+constexpr int kListedStreams = 2000;
 
 Day first_of_month(Day day) {
     while (month_of(day - 1) == month_of(day)) --day;
@@ -67,20 +67,13 @@ struct Activity {
 
 Result<void> for_each_activity(Database& database, const Period& period, FunctionRef<void(const Activity&)> call) {
     Statement& months = *WHOSENT_TRY(database.statement(
-        "SELECT place, source, messages, pass, first_day, last_day, dkim_aligned, spf_aligned, forwarded, mailing_list, none, quarantine, reject "
-        "FROM rollup_month WHERE place >= ? AND place < ?"));
+        "SELECT place, source, messages, first_day, last_day FROM rollup_month WHERE place >= ? AND place < ?"));
     const ResetGuard months_guard(months);
     months.bind(period.first_place, period.end_place);
     while (WHOSENT_TRY(months.step())) {
-        Activity activity;
-        activity.stream = stream_of_place(months.integer(0));
-        activity.source = months.integer(1);
-        activity.first_day = static_cast<Day>(months.integer(4));
-        activity.last_day = static_cast<Day>(months.integer(5));
-        activity.totals =
-            with_other({months.integer(2), months.integer(3), months.integer(6), months.integer(7), months.integer(8),
-                        months.integer(9), months.integer(10), months.integer(11), months.integer(12)});
-        call(activity);
+        Sums sums;
+        sums.add_messages(months.integer(0), months.integer(2));
+        call(Activity{stream_of_place(months.integer(0)), months.integer(1), sums.totals, static_cast<Day>(months.integer(3)), static_cast<Day>(months.integer(4))});
     }
     Statement& records = *WHOSENT_TRY(database.statement(
         "SELECT c.stream, s.source, c.flags, c.count, r.day FROM report r CROSS JOIN record c CROSS JOIN stream s "
@@ -235,8 +228,7 @@ Result<std::vector<SourceRow>> SqliteReader::sources(const SourceQuery& query) {
 Result<void> SqliteReader::describe_source(std::int64_t source, bool walk, std::size_t position, SourceRow& row,
                                            std::vector<std::pair<std::size_t, std::int64_t>>& streams) {
     Statement& query = *WHOSENT_TRY(database_->statement(
-        "SELECT domain, ip, first_day, last_day, messages, pass, dkim_aligned, spf_aligned, forwarded, mailing_list, none, quarantine, reject, last_stream "
-        "FROM source WHERE id = ?"));
+        "SELECT domain, ip, first_day, last_day, last_stream FROM source WHERE id = ?"));
     const ResetGuard guard(query);
     query.bind(source);
     if (!WHOSENT_TRY(query.step())) return {};
@@ -245,23 +237,27 @@ Result<void> SqliteReader::describe_source(std::int64_t source, bool walk, std::
     row.first_day = walk ? static_cast<Day>(query.integer(2)) : kNoFirstDay;
     row.last_day = walk ? static_cast<Day>(query.integer(3)) : kNoLastDay;
     if (!walk) return {};
-    row.totals = with_other({query.integer(4), query.integer(5), query.integer(6), query.integer(7), query.integer(8),
-                             query.integer(9), query.integer(10), query.integer(11), query.integer(12)});
     const std::vector<std::int32_t> months = WHOSENT_TRY(stored_months(*database_));
     const auto first_month = std::ranges::lower_bound(months, month_of(row.first_day));
     const auto end_month = std::ranges::upper_bound(months, month_of(row.last_day));
-    std::int64_t stream = query.integer(13);
-    for (int walked = 0; stream != 0 && walked < kWalkedStreams; ++walked) {
+    Statement& places = *WHOSENT_TRY(database_->statement("SELECT place, messages FROM rollup_month WHERE place >= ? AND place < ?"));
+    const ResetGuard places_guard(places);
+    Sums sums;
+    int listed = 0;
+    for (std::int64_t stream = query.integer(4); stream != 0;) {
         // only what counts is shown: not the streams of superseded or failed reports
+        bool counts = false;
         for (auto month = first_month; month < end_month; ++month) {
-            if (WHOSENT_TRY(database_->integer("SELECT rows FROM rollup_month WHERE place = ?", month_place(*month, stream))) ==
-                0)
-                continue;
-            streams.emplace_back(position, stream);
-            break;
+            places.bind(month_place(*month, stream), month_place(*month, stream + 1));
+            while (WHOSENT_TRY(places.step())) {
+                sums.add_messages(places.integer(0), places.integer(1));
+                counts = true;
+            }
         }
+        if (counts && listed++ < kListedStreams) streams.emplace_back(position, stream);
         stream = WHOSENT_TRY(database_->integer("SELECT previous FROM stream WHERE id = ?", stream));
     }
+    row.totals = sums.totals;
     return {};
 }
 

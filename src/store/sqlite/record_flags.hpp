@@ -19,11 +19,14 @@ inline constexpr std::int64_t kMaxCountedMessages = 100'000'000'000;
 inline constexpr Day kNoFirstDay = std::numeric_limits<Day>::max();
 inline constexpr Day kNoLastDay = std::numeric_limits<Day>::min();
 
-inline constexpr int kMonthShift = 40;  // rollup_month.place = month << 40 | stream
+// rollup_month.place = month << 40 | stream << 7 | the flags that totals go by
+inline constexpr int kMonthShift = 40, kStreamShift = 7;
+inline constexpr std::int64_t kTotalsFlags = (1 << kStreamShift) - 1;
+// The first place of a stream in a month; the next stream's is where it ends.
 inline std::int64_t month_place(std::int32_t month, std::int64_t stream) {
-    return static_cast<std::int64_t>(month) << kMonthShift | stream;
+    return static_cast<std::int64_t>(month) << kMonthShift | stream << kStreamShift;
 }
-inline std::int64_t stream_of_place(std::int64_t place) { return place & ((std::int64_t{1} << kMonthShift) - 1); }
+inline std::int64_t stream_of_place(std::int64_t place) { return (place & ((std::int64_t{1} << kMonthShift) - 1)) >> kStreamShift; }
 
 struct RecordFlags {
     Alignment alignment;
@@ -50,6 +53,7 @@ struct RecordFlags {
         optional(9, 3, result.evaluated_spf);
         return result;
     }
+    [[nodiscard]] static bool passes(std::int64_t flags) { return (flags & 3) != 0; }
     [[nodiscard]] static Judgement judgement_of(std::int64_t flags) { return static_cast<Judgement>(flags >> 2 & 3); }
 };
 
@@ -59,10 +63,16 @@ struct Sums {
 
     // `sign` 1 adds the record, -1 takes it away.
     void add(std::int64_t flags, std::optional<std::int64_t> count, int sign) {
-        const std::int64_t messages = sign * std::clamp<std::int64_t>(count.value_or(0), 0, kMaxCountedMessages);
+        add_messages(flags, sign * counted(count));
         rows += sign;
+    }
+    // What a record counts in totals.
+    [[nodiscard]] static std::int64_t counted(std::optional<std::int64_t> count) {
+        return std::clamp<std::int64_t>(count.value_or(0), 0, kMaxCountedMessages);
+    }
+    void add_messages(std::int64_t flags, std::int64_t messages) {
         totals.messages += messages;
-        if (flags & 3) totals.pass += messages;
+        if (RecordFlags::passes(flags)) totals.pass += messages;
         if (flags & 1) totals.dkim_aligned += messages;
         if (flags & 2) totals.spf_aligned += messages;
         const Judgement judgement = RecordFlags::judgement_of(flags);

@@ -14,29 +14,17 @@ std::size_t slot_of(std::int64_t place, std::size_t slots) {
     return static_cast<std::size_t>(static_cast<std::uint64_t>(place) * 0x9e3779b97f4a7c15u >> 24) & (slots - 1);
 }
 
-constexpr std::size_t kWrittenSources = 8 * 1024;  // by one statement; 144 bytes each until then
+constexpr std::size_t kWrittenSources = 8 * 1024;  // by one statement; 64 bytes each until then
 
-// The totals in the order of the tables rollup_month and source.
-std::int64_t total_at(const Sums& sums, int position) {
-    static constexpr std::int64_t Totals::* kOrder[] = {&Totals::messages,    &Totals::pass,       &Totals::dkim_aligned,
-                                                        &Totals::spf_aligned, &Totals::forwarded,  &Totals::mailing_list,
-                                                        &Totals::none,        &Totals::quarantine, &Totals::reject};
-    return sums.totals.*kOrder[position];
-}
-
-#define WHOSENT_ADD_TOTALS                                                                                                           \
-    "rows = rows + excluded.rows, messages = messages + excluded.messages, pass = pass + excluded.pass, "                            \
-    "first_day = min(first_day, excluded.first_day), last_day = max(last_day, excluded.last_day), "                                  \
-    "dkim_aligned = dkim_aligned + excluded.dkim_aligned, spf_aligned = spf_aligned + excluded.spf_aligned, "                        \
-    "forwarded = forwarded + excluded.forwarded, mailing_list = mailing_list + excluded.mailing_list, none = none + excluded.none, " \
-    "quarantine = quarantine + excluded.quarantine, reject = reject + excluded.reject"
 constexpr std::string_view kUpsertMonths =
-    "INSERT OR FAIL INTO rollup_month SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13 FROM gathered WHERE true "
-    "ON CONFLICT (place) DO UPDATE SET " WHOSENT_ADD_TOTALS;
+    "INSERT OR FAIL INTO rollup_month SELECT c0, c1, c2, c3, c4, c5 FROM gathered WHERE true "
+    "ON CONFLICT (place) DO UPDATE SET rows = rows + excluded.rows, messages = messages + excluded.messages, "
+    "first_day = min(first_day, excluded.first_day), last_day = max(last_day, excluded.last_day)";
 constexpr std::string_view kUpsertSources =
-    "INSERT OR FAIL INTO source SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16 FROM gathered WHERE true "
-    "ON CONFLICT (id) DO UPDATE SET uses = uses + excluded.uses, last_stream = max(last_stream, excluded.last_stream), " WHOSENT_ADD_TOTALS;
-#undef WHOSENT_ADD_TOTALS
+    "INSERT OR FAIL INTO source SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 FROM gathered WHERE true "
+    "ON CONFLICT (id) DO UPDATE SET uses = uses + excluded.uses, last_stream = max(last_stream, excluded.last_stream), "
+    "rows = rows + excluded.rows, messages = messages + excluded.messages, pass = pass + excluded.pass, "
+    "first_day = min(first_day, excluded.first_day), last_day = max(last_day, excluded.last_day)";
 
 }  // namespace
 
@@ -64,7 +52,8 @@ void Rollups::forget() {
     unused_.clear();
 }
 
-Rollups::MonthChange& Rollups::change_of(std::int64_t place, std::int64_t source) {
+Rollups::MonthChange& Rollups::change_of(const StreamPlace& stream, std::int32_t month, std::int64_t flags) {
+    const std::int64_t place = month_place(month, stream.stream) | (flags & kTotalsFlags);
     if (index_.size() < 2 * (months_.size() + 1)) {
         index_.assign(index_.empty() ? 4096 : index_.size() * 2, 0);
         for (std::size_t i = 0; i < months_.size(); ++i) {
@@ -78,25 +67,26 @@ Rollups::MonthChange& Rollups::change_of(std::int64_t place, std::int64_t source
         if (MonthChange& change = months_[index_[slot] - 1]; change.place == place) return change;
     }
     index_[slot] = static_cast<std::uint32_t>(months_.size() + 1);
-    return months_.emplace_back(MonthChange{place, source});
+    return months_.emplace_back(MonthChange{place, stream.source});
 }
 
 void Rollups::use(const StreamPlace& place, std::int32_t month, Day day, std::int64_t flags, std::optional<std::int64_t> count,
                   bool counts, int sign) {
-    MonthChange& change = change_of(month_place(month, place.stream), place.source);
+    MonthChange& change = change_of(place, month, flags);
     change.uses += sign;
-    if (counts) recount(change, day, flags, count, sign);
+    if (counts) recount(change, day, count, sign);
     if (sign < 0) day_in_month_[month] = day;
 }
 
 void Rollups::recount(const StreamPlace& place, std::int32_t month, Day day, std::int64_t flags,
                       std::optional<std::int64_t> count, int sign) {
-    recount(change_of(month_place(month, place.stream), place.source), day, flags, count, sign);
+    recount(change_of(place, month, flags), day, count, sign);
     if (sign < 0) day_in_month_[month] = day;
 }
 
-void Rollups::recount(MonthChange& change, Day day, std::int64_t flags, std::optional<std::int64_t> count, int sign) {
-    change.sums.add(flags, count, sign);
+void Rollups::recount(MonthChange& change, Day day, std::optional<std::int64_t> count, int sign) {
+    change.rows += sign;
+    change.messages += sign * Sums::counted(count);
     Day& first = sign > 0 ? change.first_day : change.removed_first_day;
     Day& last = sign > 0 ? change.last_day : change.removed_last_day;
     first = std::min(first, day);
@@ -125,7 +115,7 @@ Result<void> Rollups::flush_months() {
     for (std::size_t i = 0; i < months_.size(); ++i) {
         const MonthChange& change = months_[i];
         // not what only reports use that do not count
-        if (change.sums.rows != 0 || change.first_day != kNoFirstDay || change.removed()) order.emplace_back(change.place, i);
+        if (change.rows != 0 || change.first_day != kNoFirstDay || change.removed()) order.emplace_back(change.place, i);
     }
     std::ranges::sort(order);
     const auto value = [&](const ValueOutput& output, std::size_t row, int column) {
@@ -133,10 +123,10 @@ Result<void> Rollups::flush_months() {
         switch (column) {
         case 0: return output(change.place);
         case 1: return output(change.source);
-        case 2: return output(change.sums.rows);
-        case 5: return output(std::int64_t{change.first_day});
-        case 6: return output(std::int64_t{change.last_day});
-        default: return output(total_at(change.sums, column < 5 ? column - 3 : column - 5));
+        case 2: return output(change.rows);
+        case 3: return output(change.messages);
+        case 4: return output(std::int64_t{change.first_day});
+        default: return output(std::int64_t{change.last_day});
         }
     };
     WHOSENT_CHECK(run_gathered(*database_, kUpsertMonths, order.size(), value));
@@ -162,9 +152,8 @@ Result<void> Rollups::check_removed(const MonthChange& change) {
 
 Result<void> Rollups::flush_sources(std::span<const NewSource> new_sources, std::int64_t first_new_source) {
     struct SourceChange {
-        std::int64_t source = 0, uses = 0, last_stream = 0;
+        std::int64_t source = 0, uses = 0, rows = 0, messages = 0, pass = 0, last_stream = 0;
         Day first_day = kNoFirstDay, last_day = kNoLastDay;
-        Sums sums;
     };
     std::vector<Order> order;
     order.reserve(months_.size());
@@ -178,14 +167,15 @@ Result<void> Rollups::flush_sources(std::span<const NewSource> new_sources, std:
                                      : nullptr;
         switch (column) {
         case 0: return output(change.source);
+        case 1: return output(change.messages);
+        case 2: return output(change.pass);
         case 3: return output(added ? added->domain : 0);
-        case 4: return output(change.sums.rows);
+        case 4: return output(change.rows);
         case 5: return output(change.uses);
         case 6: return output(std::int64_t{change.first_day});
         case 7: return output(std::int64_t{change.last_day});
-        case 15: return output(change.last_stream);
-        case 16: return output(added && added->ip ? Blob{added->ip->bytes()} : Blob{});
-        default: return output(total_at(change.sums, column < 3 ? column - 1 : column - 6));
+        case 8: return output(change.last_stream);
+        default: return output(added && added->ip ? Blob{added->ip->bytes()} : Blob{});
         }
     };
     for (auto next = order.begin(); next != order.end();) {
@@ -194,7 +184,9 @@ Result<void> Rollups::flush_sources(std::span<const NewSource> new_sources, std:
         for (; next != order.end() && next->first == sum.source; ++next) {
             const MonthChange& change = months_[next->second];
             sum.uses += change.uses;
-            sum.sums.add(change.sums);
+            sum.rows += change.rows;
+            sum.messages += change.messages;
+            if (RecordFlags::passes(change.place)) sum.pass += change.messages;
             sum.first_day = std::min(sum.first_day, change.first_day);
             sum.last_day = std::max(sum.last_day, change.last_day);
             // the streams that are new to the source are among these, and newer than all that it had
@@ -263,10 +255,10 @@ Result<void> Rollups::settle() {
     return {};
 }
 
-// Walks the month's records from both ends until each stream was met: seldom far. `places` are in order.
+// Walks the month's records from both ends until each place was met: seldom far. `places` are in order.
 Result<void> Rollups::settle_month(std::int32_t month, std::span<const std::int64_t> places) {
     const Day known = day_in_month_.at(month);
-    Statement& records = *WHOSENT_TRY(database_->statement("SELECT stream FROM record WHERE sequence BETWEEN ? AND ?"));
+    Statement& records = *WHOSENT_TRY(database_->statement("SELECT stream, flags FROM record WHERE sequence BETWEEN ? AND ?"));
     const ResetGuard records_guard(records);
     for (const bool first : {true, false}) {
         Statement& reports = *WHOSENT_TRY(database_->statement(
@@ -283,7 +275,7 @@ Result<void> Rollups::settle_month(std::int32_t month, std::span<const std::int6
             if (month_of(day) != month) continue;
             records.bind(reports.integer(1), reports.integer(1) + reports.integer(2) - 1);
             while (WHOSENT_TRY(records.step())) {
-                const std::int64_t place = month_place(month, records.integer(0));
+                const std::int64_t place = month_place(month, records.integer(0)) | (records.integer(1) & kTotalsFlags);
                 const auto found = std::ranges::lower_bound(places, place);
                 const auto position = static_cast<std::size_t>(found - places.begin());
                 if (found == places.end() || *found != place || met[position]) continue;
@@ -307,15 +299,16 @@ Result<void> Rollups::settle_source(std::int64_t source, std::span<const std::in
     if (query.integer(0) != 0) {
         const std::int32_t first_month = month_of(static_cast<Day>(query.integer(2))),
                            last_month = month_of(static_cast<Day>(query.integer(3)));
-        Statement& days = *WHOSENT_TRY(database_->statement("SELECT first_day, last_day FROM rollup_month WHERE place = ?"));
+        Statement& days = *WHOSENT_TRY(database_->statement("SELECT first_day, last_day FROM rollup_month WHERE place >= ? AND place < ?"));
         const ResetGuard days_guard(days);
         for (std::int64_t stream = query.integer(4); stream != 0;) {
             for (const std::int32_t month : months) {
                 if (month < first_month || month > last_month) continue;
-                days.bind(month_place(month, stream));
-                if (!WHOSENT_TRY(days.step())) continue;
-                first_day = std::min(first_day, static_cast<Day>(days.integer(0)));
-                last_day = std::max(last_day, static_cast<Day>(days.integer(1)));
+                days.bind(month_place(month, stream), month_place(month, stream + 1));
+                while (WHOSENT_TRY(days.step())) {
+                    first_day = std::min(first_day, static_cast<Day>(days.integer(0)));
+                    last_day = std::max(last_day, static_cast<Day>(days.integer(1)));
+                }
             }
             stream = WHOSENT_TRY(database_->integer("SELECT previous FROM stream WHERE id = ?", stream));
         }

@@ -47,16 +47,15 @@ public:
 private:
     struct MonthChange {
         std::int64_t place, source;
-        std::int64_t uses = 0;
-        Sums sums;
+        std::int64_t uses = 0, rows = 0, messages = 0;
         Day first_day = kNoFirstDay, last_day = kNoLastDay;                  // of what came in
         Day removed_first_day = kNoFirstDay, removed_last_day = kNoLastDay;  // of what left
         [[nodiscard]] bool removed() const { return removed_last_day != kNoLastDay; }
     };
 
-    MonthChange& change_of(std::int64_t place, std::int64_t source);
+    MonthChange& change_of(const StreamPlace& place, std::int32_t month, std::int64_t flags);
     [[nodiscard]] Result<void> flush_months();
-    static void recount(MonthChange& change, Day day, std::int64_t flags, std::optional<std::int64_t> count, int sign);
+    static void recount(MonthChange& change, Day day, std::optional<std::int64_t> count, int sign);
     [[nodiscard]] Result<void> flush_sources(std::span<const NewSource> new_sources, std::int64_t first_new_source);
     [[nodiscard]] Result<void> flush_days();
     [[nodiscard]] Result<void> check_removed(const MonthChange& change);

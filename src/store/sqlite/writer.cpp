@@ -49,6 +49,7 @@ Result<void> SqliteWriter::prepare() {
 Result<void> SqliteWriter::reload() {
     new_records_.clear();
     record_texts_.clear();
+    last_envelope_to_ = last_reasons_ = {};
     rollups_->forget();
     WHOSENT_CHECK(names_.forget());
     WHOSENT_CHECK(streams_->forget());
@@ -248,8 +249,8 @@ Result<std::array<Sums, 4>> SqliteWriter::write_rows(const ReportWrite& report, 
         const StreamPlace stream = WHOSENT_TRY(streams_->find_or_add(row.stream, place.domain));
         const std::int64_t flags =
             RecordFlags{row.stream.alignment, row.disposition, row.evaluated_dkim, row.evaluated_spf}.pack();
-        const Cell envelope_to = WHOSENT_TRY(names_.cell_of(row.envelope_to));
-        const Cell reasons = WHOSENT_TRY(names_.cell_of(row.reasons));
+        const Cell envelope_to = WHOSENT_TRY(names_.cell_of(row.envelope_to, last_envelope_to_));
+        const Cell reasons = WHOSENT_TRY(names_.cell_of(row.reasons, last_reasons_));
         new_records_.push_back({stream.stream, flags, row.count, keep(envelope_to), keep(reasons), keep(Cell{0, row.detail})});
         ++sequence_;
         rollups_->use(stream, month, place.day, flags, row.count, place.counts, 1);

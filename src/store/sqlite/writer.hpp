@@ -105,6 +105,7 @@ private:
     [[nodiscard]] NewRecord::Text keep(const Cell& cell);
     std::vector<NewRecord> new_records_;  // their sequences count up to sequence_
     std::string record_texts_;
+    LastName last_envelope_to_, last_reasons_;
 };
 
 }  // namespace whosent::store::sqlite

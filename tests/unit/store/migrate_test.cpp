@@ -1,0 +1,68 @@
+// A store of an earlier version is brought up to date, and says the same as before.
+#include "store/sqlite/database.hpp"
+#include "store/sqlite/migrate.hpp"
+#include "support.hpp"
+
+using namespace whosent;
+using namespace whosent::store;
+using namespace whosent::store::test;
+
+namespace {
+
+// Takes the newest schema back to version 1; what 0002 drops held other figures than it finds from the records.
+constexpr const char* kBackToVersion1 =
+    "DROP TABLE rollup_month;"
+    "CREATE TABLE rollup_month (place INTEGER PRIMARY KEY, source INTEGER NOT NULL, rows INTEGER NOT NULL, messages INTEGER NOT NULL, "
+    "pass INTEGER NOT NULL, first_day INTEGER NOT NULL, last_day INTEGER NOT NULL, dkim_aligned INTEGER NOT NULL, spf_aligned INTEGER NOT NULL, "
+    "forwarded INTEGER NOT NULL, mailing_list INTEGER NOT NULL, none INTEGER NOT NULL, quarantine INTEGER NOT NULL, reject INTEGER NOT NULL);"
+    "INSERT INTO rollup_month VALUES (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14);"
+    "ALTER TABLE source ADD COLUMN dkim_aligned INTEGER; ALTER TABLE source ADD COLUMN spf_aligned INTEGER;"
+    "ALTER TABLE source ADD COLUMN forwarded INTEGER; ALTER TABLE source ADD COLUMN mailing_list INTEGER;"
+    "ALTER TABLE source ADD COLUMN none INTEGER; ALTER TABLE source ADD COLUMN quarantine INTEGER; ALTER TABLE source ADD COLUMN reject INTEGER;"
+    "PRAGMA user_version = 1";
+
+}  // namespace
+
+TEST_CASE("a store of version 1 is brought up to date with all that it held") {
+    Fixture fixture;
+    Row failing, absent;
+    failing.alignment = {false, false, Judgement::forwarded};
+    failing.disposition = Disposition::reject;
+    absent.ip.clear();
+    absent.count.reset();
+    const auto first = [&] { return message_of("m1", report_of("r1", {Row{}, failing, absent, Row{}})); };
+    {
+        auto store = fixture.open();
+        auto writer = must(store->writer());
+        commit(*writer, first(), message_of("m2", report_of("r2", {failing}, kNovember + 40 * kSecondsPerDay)),
+               message_of("m3", report_of("r1", {failing, failing})));  // a revision of the first
+    }
+    const auto sources = [&] {
+        auto store = fixture.open();
+        auto reader = must(store->reader());
+        check_exact(*reader);
+        return must(reader->sources({}));
+    };
+    const std::vector<SourceRow> before = sources();
+    {
+        auto database = must(sqlite::Database::open(fixture.path, SQLITE_OPEN_READWRITE, ""));
+        must(database->execute(kBackToVersion1));
+    }
+    // what only reads says so
+    auto old = must(sqlite::open_sqlite_store(fixture.path, OpenMode::existing, fixture.clock, {}));
+    CHECK(old->reader().error().code == ErrorCode::store_version);
+
+    const std::vector<SourceRow> after = sources();
+    REQUIRE(after.size() == before.size());
+    for (std::size_t i = 0; i < after.size(); ++i) {
+        CHECK(after[i].ip == before[i].ip);
+        CHECK(after[i].totals.messages == before[i].totals.messages);
+        CHECK(after[i].totals.forwarded == before[i].totals.forwarded);
+        CHECK(after[i].totals.reject == before[i].totals.reject);
+        CHECK(after[i].first_day == before[i].first_day);
+    }
+    auto store = fixture.open();
+    CHECK(must(must(store->reader())->info()).schema_version == sqlite::newest_schema_version());
+    auto writer = must(store->writer());
+    CHECK(commit(*writer, first())[0].duplicate);
+}

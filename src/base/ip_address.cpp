@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <cstdio>
 #include <cstring>
 
 namespace whosent {
@@ -68,10 +69,16 @@ std::span<const std::uint8_t> IpAddress::bytes() const noexcept {
 }
 
 std::string IpAddress::to_string() const {
-    // glibc writes RFC 5952 but for one case: a mapped address, which is IPv4 here
+    // glibc writes RFC 5952 but for two cases: a mapped address, which is IPv4 here, and ::192.0.2.1 for ::c000:201
     char buffer[INET6_ADDRSTRLEN];
     inet_ntop(is_v4() ? AF_INET : AF_INET6, bytes().data(), buffer, sizeof buffer);
-    return buffer;
+    std::string text = buffer;
+    if (!is_v4() && text.find('.') != std::string::npos) {
+        const auto group = [&](std::size_t at) { return static_cast<unsigned>(bytes_[at] << 8 | bytes_[at + 1]); };
+        std::snprintf(buffer, sizeof buffer, "::%x:%x", group(12), group(14));
+        text = buffer;
+    }
+    return text;
 }
 
 }  // namespace whosent

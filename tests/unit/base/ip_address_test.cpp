@@ -20,7 +20,8 @@ TEST_CASE("an address reads and writes itself in its canonical form") {
     };
     const auto row = GENERATE(Row{"192.0.2.1", "192.0.2.1", true}, Row{"0.0.0.0", "0.0.0.0", true}, Row{"255.255.255.255", "255.255.255.255", true},
                               Row{"::ffff:192.0.2.1", "192.0.2.1", true}, Row{"2001:DB8:0:0:0:0:0:1", "2001:db8::1", false}, Row{"::", "::", false},
-                              Row{"2001:db8::1:0:0:1", "2001:db8::1:0:0:1", false});
+                              Row{"2001:db8::1:0:0:1", "2001:db8::1:0:0:1", false}, Row{"::192.0.2.1", "::c000:201", false}, Row{"::1", "::1", false},
+                              Row{"::1.2.0.0", "::102:0", false});
     CAPTURE(row.text);
     const auto address = IpAddress::parse(row.text);
     REQUIRE(address);

@@ -62,15 +62,6 @@ bool iequals(std::string_view a, std::string_view b) noexcept {
     return true;
 }
 
-std::size_t ifind(std::string_view haystack, std::string_view needle) noexcept {
-    if (needle.empty()) return 0;
-    if (needle.size() > haystack.size()) return std::string_view::npos;
-    const char first = to_lower(needle[0]);
-    for (std::size_t i = 0; i + needle.size() <= haystack.size(); ++i)
-        if (to_lower(haystack[i]) == first && iequals(haystack.substr(i, needle.size()), needle)) return i;
-    return std::string_view::npos;
-}
-
 bool is_utf8(std::string_view text) noexcept {
     while (!text.empty()) {
         const std::size_t length = sequence_length(text);

@@ -1,8 +1,10 @@
 #include "whosent/model/aggregate_report.hpp"
+#include "whosent/model/arf_report.hpp"
 #include "whosent/model/event.hpp"
 #include "whosent/model/judgement.hpp"
 #include "whosent/model/payload.hpp"
 #include "whosent/model/raw_message.hpp"
+#include "whosent/model/tls_report.hpp"
 
 namespace whosent {
 namespace {
@@ -56,7 +58,7 @@ std::string_view name_of(Authenticity value) noexcept {
     return lookup(kNames, value);
 }
 std::string_view name_of(PayloadKind value) noexcept {
-    static constexpr std::string_view kNames[] = {"xml", "json", "text", "binary", "unrecognised"};
+    static constexpr std::string_view kNames[] = {"xml", "json", "mail", "text", "binary", "unrecognised"};
     return lookup(kNames, value);
 }
 std::string_view name_of(Judgement value) noexcept {
@@ -64,7 +66,42 @@ std::string_view name_of(Judgement value) noexcept {
     return lookup(kNames, value);
 }
 std::string_view class_of(const Event& event) noexcept {
-    return std::holds_alternative<RecordEvent>(event.body) ? "dmarc.record" : "report.quarantined";
+    struct Visitor {
+        std::string_view operator()(const RecordEvent&) const { return "dmarc.record"; }
+        std::string_view operator()(const QuarantineEvent&) const { return "report.quarantined"; }
+        std::string_view operator()(const ArfEvent& arf) const { return arf.kind == ArfEvent::Kind::failure ? "dmarc.failure" : "feedback.complaint"; }
+        std::string_view operator()(const TlsFailureEvent&) const { return "tls.failure"; }
+    };
+    return std::visit(Visitor{}, event.body);
+}
+
+std::string_view name_of(TlsPolicyType value) noexcept {
+    static constexpr std::string_view kNames[] = {"tlsa", "sts", "no-policy-found"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(TlsResultType value) noexcept {
+    static constexpr std::string_view kNames[] = {
+        "starttls-not-supported", "certificate-host-mismatch", "certificate-expired", "certificate-not-trusted", "validation-failure",
+        "tlsa-invalid", "dnssec-invalid", "dane-required", "sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid",
+    };
+    return lookup(kNames, value);
+}
+
+std::string_view name_of(FeedbackType value) noexcept {
+    static constexpr std::string_view kNames[] = {"abuse", "fraud", "other", "virus", "not-spam", "auth-failure", "opt-out"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(AuthFailure value) noexcept {
+    static constexpr std::string_view kNames[] = {"adsp", "bodyhash", "revoked", "signature", "spf", "dmarc"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(DeliveryResult value) noexcept {
+    static constexpr std::string_view kNames[] = {"delivered", "spam", "policy", "reject", "other"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(CampaignSource value) noexcept {
+    static constexpr std::string_view kNames[] = {"none", "cfbl-feedback-id", "feedback-id", "vendor-header", "dkim", "verp", "list", "source-ip"};
+    return lookup(kNames, value);
 }
 
 }  // namespace whosent

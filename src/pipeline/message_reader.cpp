@@ -70,22 +70,25 @@ ReadMessage MessageReader::read(const RawMessage& message, const Sha256Digest& s
     write.provenance = message.provenance;
     write.bytes = message.bytes.size();
 
-    unpack::Unpacked unpacked = unpacker_.unpack(message, [&](const Payload& payload, ByteSource& source) {
+    const auto no_mail = [](const Payload&, const MailParts&) { return unpack::Taken::no; };
+    const auto read_new = [&](const Payload& payload, ByteSource& source) {
         const std::size_t before = write.reports.size() + reading.again.size();
         read_payload(reading, payload, source, nullptr);
         ++reading.payload;
         return write.reports.size() + reading.again.size() > before ? unpack::Taken::yes : unpack::Taken::no;
-    });
+    };
+    unpack::Unpacked unpacked = unpacker_.unpack(message, read_new, no_mail);
     if (!reading.again.empty()) {
         const auto again = std::move(reading.again);
         reading.again.clear();
         reading.payload = 0;
-        (void)unpacker_.unpack(message, [&](const Payload& payload, ByteSource& source) {
+        const auto read_again = [&](const Payload& payload, ByteSource& source) {
             const auto known = again.find(reading.payload++);
             if (known == again.end()) return unpack::Taken::no;
             read_payload(reading, payload, source, &known->second);
             return unpack::Taken::yes;
-        });
+        };
+        (void)unpacker_.unpack(message, read_again, no_mail);
     }
     if (reading.result.failed) return std::move(reading.result);
 

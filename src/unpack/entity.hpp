@@ -1,5 +1,5 @@
 // One MIME entity: its header fields, and the parts of a multipart body (RFC 2045, 2046). GMime reads the structured field
-// values; the splitting is ours, so that nothing is allocated by what the input claims: a part costs nothing until it is looked
+// values that are not plain; the splitting is ours, so that nothing is allocated by what the input claims: a part costs nothing until it is looked
 // at. Pure; views point into the entity. Thread safe once init_mime() has run.
 #pragma once
 
@@ -24,6 +24,7 @@ struct Header {
     std::string_view body;       // what follows the blank line
     bool feedback_type = false;  // a Feedback-Type field (RFC 5965 section 3.1)
     bool tls_report = false;     // a TLS-Report-Domain field (RFC 8460 section 5.3)
+    bool complaint = false;      // a field that Microsoft adds to a message that a recipient complained about
     bool misspelt = false;       // one of the names was spelt in another way, e.g. "ContentType"
     bool damaged = false;        // lines that are no field were passed over
     bool ended = false;          // a blank line or a first body line was seen

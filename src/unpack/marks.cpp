@@ -15,6 +15,20 @@ bool ends_with_any(std::string_view lower_name, const auto& endings) {
     return std::ranges::any_of(endings, [&](std::string_view ending) { return lower_name.ends_with(ending); });
 }
 
+// `letters` stands in `type`, whatever its hyphens, underscores, dots and blanks.
+std::size_t find_letters(std::string_view type, std::string_view letters) noexcept {
+    for (std::size_t begin = 0; begin < type.size(); ++begin) {
+        std::size_t at = 0;
+        for (const char c : type.substr(begin)) {
+            if (at != 0 && (c == '-' || c == '_' || c == '.' || c == ' ')) continue;
+            if (at == letters.size() || c != letters[at]) break;
+            ++at;
+        }
+        if (at == letters.size()) return begin;
+    }
+    return std::string_view::npos;
+}
+
 }  // namespace
 
 bool is_report_subject(std::string_view subject) {
@@ -30,14 +44,16 @@ bool is_report_subject(std::string_view subject) {
 
 bool is_report_name(std::string_view name) {
     constexpr std::array kXml = {".xml"sv, ".xml.gz"sv, ".xml.zip"sv, ".xml.gzip"sv, ".json.gz"sv};
-    const std::string lower = to_lower(name);
-    if (ends_with_any(lower, kXml)) return true;
+    return is_exact_report_name(name) || ends_with_any(to_lower(name), kXml);
+}
+
+bool is_exact_report_name(std::string_view name) {
     std::size_t digits = 0, longest = 0;
-    for (const char c : lower) {
+    for (const char c : name) {
         digits = c >= '0' && c <= '9' ? digits + 1 : 0;
         longest = std::max(longest, digits);
     }
-    return std::ranges::count(lower, '!') >= 2 && longest >= 9;
+    return std::ranges::count(name, '!') >= 2 && longest >= 9;
 }
 
 bool is_archive_name(std::string_view name) {
@@ -51,8 +67,21 @@ bool is_archive_type(std::string_view type) noexcept {
 }
 
 bool is_report_type(std::string_view type) noexcept {
-    return type.starts_with("application/tlsrpt"sv) || type == "message/feedback-report"sv || type == "text/xml"sv ||
-           type == "application/xml"sv;
+    return type.starts_with("application/tlsrpt"sv) || is_feedback_type(type);
+}
+
+bool is_xml_type(std::string_view type) noexcept { return type == "text/xml"sv || type == "application/xml"sv; }
+
+bool is_feedback_type(std::string_view type) noexcept {
+    return !type.starts_with("multipart/"sv) && (find_letters(type, "feedbackreport"sv) != std::string_view::npos || type == "message/feedback"sv);
+}
+
+bool is_original_type(std::string_view type) noexcept {
+    const auto subtype = type.substr(std::min(type.find('/') + 1, type.size()));
+    if (type.starts_with("message/"sv))
+        return subtype == "partial"sv || subtype == "global"sv || subtype == "global-headers"sv || subtype == "news"sv ||
+               find_letters(subtype, "rfc822"sv) != std::string_view::npos;
+    return find_letters(subtype, "rfc822"sv) != std::string_view::npos;
 }
 
 std::string_view report_line(std::string_view text, bool headers) noexcept {
@@ -62,6 +91,7 @@ std::string_view report_line(std::string_view text, bool headers) noexcept {
         const auto line = head.substr(at, end - at);
         const auto begins = [&](std::string_view words) { return iequals(line.substr(0, words.size()), words); };
         if (begins("feedback-type:"sv)) return "an ARF field Feedback-Type"sv;
+        if (begins("x-hmxmroriginalrecipient:"sv)) return "a field X-HmXmrOriginalRecipient"sv;
         if (begins("tls-report-domain:"sv)) return "a field TLS-Report-Domain"sv;
         if (headers && begins("subject: report domain:"sv)) return "the subject of a report"sv;
         if (const auto name = line.find("name="sv); headers && name != std::string_view::npos) {

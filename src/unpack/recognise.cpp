@@ -142,11 +142,27 @@ bool has_element(std::string_view text) noexcept {
                                       "policy_evaluated"sv,
                                       "auth_results>"sv,
                                       "source_ip>"sv,
-                                      "header_from>"sv,
-                                      "\"organization-name\""sv,
-                                      "\"failure-details\""sv,
-                                      "\"policy-type\""sv};
-    return std::ranges::any_of(kElements, [&](std::string_view element) { return text.find(element) != std::string_view::npos; });
+                                      "header_from>"sv};
+    // RFC 8460 section 4.4, in the order in which they are mostly sent; then what only a complaint has of the notices of Amazon SES, which
+    // stand in a string within the envelope of SNS.
+    constexpr std::array kMembers = {"\"organization-name\""sv,
+                                     "\"date-range\""sv,
+                                     "\"start-datetime\""sv,
+                                     "\"contact-info\""sv,
+                                     "\"report-id\""sv,
+                                     "\"policy-type\""sv,
+                                     "\"policy-string\""sv,
+                                     "\"policy-domain\""sv,
+                                     "\"total-successful-session-count\""sv,
+                                     "\"total-failure-session-count\""sv,
+                                     "\"failure-details\""sv,
+                                     "\"result-type\""sv,
+                                     "\"complaint\""sv,
+                                     "\\\"complaint\\\""sv,
+                                     "complainedRecipients"sv,
+                                     "complaintFeedbackType"sv};
+    const auto bears = [&](std::string_view element) { return text.find(element) != std::string_view::npos; };
+    return std::ranges::any_of(kElements, bears) || (text.find('{') != std::string_view::npos && std::ranges::any_of(kMembers, bears));
 }
 
 // Fields that mail bears and other texts do not, then those that other texts bear too.
@@ -241,6 +257,30 @@ bool looks_like_mail(std::string_view bytes) noexcept {
         if (weight >= 2) return true;
     }
     return false;
+}
+
+bool begins_like_feedback(std::string_view bytes) noexcept {
+    constexpr std::size_t kLines = 64;
+    constexpr std::array kMailFields = {"received"sv, "return-path"sv, "from"sv, "mime-version"sv, "message-id"sv, "subject"sv};
+    auto rest = bytes.substr(0, kHeadBytes);
+    if (rest.starts_with("\xef\xbb\xbf"sv)) rest.remove_prefix(3);
+    while (!rest.empty() && is_space(rest[0])) rest.remove_prefix(1);
+    bool type = false, agent = false, version = false;
+    for (std::size_t line_number = 0; line_number < kLines && !rest.empty(); ++line_number) {
+        const auto line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+        if (line.empty()) break;
+        if (line[0] == ' ' || line[0] == '\t') continue;
+        const auto colon = line.find(':');
+        if (colon == std::string_view::npos) break;
+        const auto name = trim(line.substr(0, colon));
+        if (name.empty() || std::ranges::any_of(name, is_space)) break;
+        if (is_one_of(name, kMailFields)) return false;
+        type |= iequals(name, "feedback-type"sv);
+        agent |= iequals(name, "user-agent"sv);
+        version |= iequals(name, "version"sv);
+    }
+    return type || (agent && version);
 }
 
 std::size_t find_archive(std::string_view bytes) noexcept {

@@ -24,11 +24,16 @@ enum class Content : std::uint8_t {
 // The first bytes are those of a packed or binary format.
 [[nodiscard]] bool has_magic(std::string_view bytes) noexcept;
 
-// An element name of an aggregate report, or a field name of a TLS report, stands within the first MiB; UTF-16 too.
+// An element name of an aggregate report, or a member name of a TLS report or of a complaint from Amazon SES, stands within the
+// first MiB; UTF-16 too.
 [[nodiscard]] bool bears_report_elements(std::string_view bytes) noexcept;
 
 // A header of RFC 5322 at the beginning, possibly after blank lines or an mbox "From " line, possibly cut or with damaged lines.
 [[nodiscard]] bool looks_like_mail(std::string_view bytes) noexcept;
+
+// Begins with the fields of a feedback report (RFC 5965 section 3): Feedback-Type, or User-Agent and Version, and none of those that
+// every mail message has.
+[[nodiscard]] bool begins_like_feedback(std::string_view bytes) noexcept;
 
 // Where a gzip stream or a zip member begins within the first 64 KiB of bytes that are not otherwise recognised; npos if nowhere.
 [[nodiscard]] std::size_t find_archive(std::string_view bytes) noexcept;

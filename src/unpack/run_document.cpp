@@ -2,10 +2,12 @@
 #include <libdeflate.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cstddef>
+#include <ranges>
 
 #include "unpack/marks.hpp"
 #include "unpack/run.hpp"
+#include "unpack/skeleton.hpp"
 #include "whosent/base/text.hpp"
 
 namespace whosent::unpack {
@@ -34,16 +36,21 @@ private:
 // What the reader gets: the bytes in memory, copied where they are not ours to overwrite, then the rest.
 class PayloadSource final : public ByteSource {
 public:
-    PayloadSource(const Document& document, BufferPool& pool) : document_(document), pool_(pool) {}
+    // `skeleton`: of a document that seems to be no report; told all bytes before the reader may overwrite them.
+    PayloadSource(const Document& document, Skeleton* skeleton, BufferPool& pool) : document_(document), skeleton_(skeleton), pool_(pool) {}
 
     [[nodiscard]] Result<Chunk> next() override {
-        if (!document_.head.empty() || document_.rest == nullptr) return from_memory();
-        auto chunk = document_.rest->next();
+        auto chunk = !document_.head.empty() || document_.rest == nullptr ? from_memory() : document_.rest->next();
         if (!chunk) {
             error_ = chunk.error();
-        } else {
-            bytes_ += chunk->bytes.size();
-            ended_ = chunk->last;
+            return chunk;
+        }
+        bytes_ += chunk->bytes.size();
+        ended_ = chunk->last;
+        if (skeleton_ != nullptr && !elements_) {
+            const std::string_view bytes(chunk->bytes.data(), chunk->bytes.size());
+            elements_ = bears_report_elements(bytes);
+            skeleton_->feed(bytes);
         }
         return chunk;
     }
@@ -54,9 +61,11 @@ public:
     }
     [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
     [[nodiscard]] const std::optional<Error>& error() const noexcept { return error_; }
+    // What the skeleton was told bears elements of a report after all.
+    [[nodiscard]] bool elements() const noexcept { return elements_; }
 
 private:
-    Chunk from_memory() {
+    Result<Chunk> from_memory() {
         const auto head = document_.head;
         std::span<char> bytes;
         if (document_.own) {
@@ -68,25 +77,29 @@ private:
             bytes = {buffer_.data(), size};
         }
         document_.head.remove_prefix(bytes.size());
-        bytes_ += bytes.size();
-        ended_ = document_.head.empty() && document_.rest == nullptr;
-        return {bytes, ended_};
+        return Chunk{bytes, document_.head.empty() && document_.rest == nullptr};
     }
 
     Document document_;
+    Skeleton* skeleton_;
     BufferPool& pool_;
     Lease buffer_;
     std::uint64_t bytes_ = 0;
+    bool elements_ = false;
     bool ended_ = false;
     std::optional<Error> error_;
 };
 
-// A document without an end, or with nothing but its beginning.
-bool is_cut(std::string_view document, PayloadKind kind) noexcept {
+// An XML document without an end, or with nothing but its beginning. Its tags need not match: HTML is taken for XML too.
+bool is_cut_xml(std::string_view document) noexcept {
     const auto text = trim(document);
-    if (kind == PayloadKind::json) return !text.ends_with('}') && !text.ends_with(']');
     const bool has_end = text.find("</"sv) != std::string_view::npos || text.find("/>"sv) != std::string_view::npos;
-    return kind == PayloadKind::xml && text.find('\0') == std::string_view::npos && (!text.ends_with('>') || !has_end);
+    return text.find('\0') == std::string_view::npos && (!text.ends_with('>') || !has_end);
+}
+
+// It is known what it is.
+bool is_settled(Outcome outcome) noexcept {
+    return outcome == Outcome::taken || outcome == Outcome::unrelated || outcome == Outcome::foreign;
 }
 
 // Reads a source to its end. The error it ends in, if any.
@@ -110,6 +123,13 @@ Outcome Run::fail(Error error) {
     if (error.where.empty()) error.where = where();
     if (result_.failures.size() < kFailures) result_.failures.push_back(std::move(error));
     return Outcome::failed;
+}
+
+void Run::drop_failures_of_originals() {
+    auto& failures = result_.failures;
+    for (const auto& [begin, end] : failures_of_originals_ | std::views::reverse)
+        failures.erase(failures.begin() + static_cast<std::ptrdiff_t>(begin), failures.begin() + static_cast<std::ptrdiff_t>(end));
+    failures_of_originals_.clear();
 }
 
 void Run::mark(std::string_view why) {
@@ -237,7 +257,7 @@ Outcome Run::member(const Member& found, std::size_t nesting) {
     } else {
         outcome = fail(ErrorCode::unsupported, fmt::format("archive member is compressed by method {}", found.method));
     }
-    if (outcome != Outcome::taken && found.name.find('!') != std::string::npos && is_report_name(found.name))
+    if (outcome != Outcome::taken && is_exact_report_name(found.name))
         mark("an archive member with the name of a report");
     name_ = outer;
     return outcome;
@@ -287,7 +307,8 @@ Outcome Run::embedded(std::string_view bytes, Content content, std::size_t nesti
         const auto got = document({decoded.bytes, nullptr, false}, nesting + 1);
         packed_ = outer;
         if (got == Outcome::taken) note(Severity::warning, "mime.encoding.guessed", "base64 that no header declares");
-        if (got != Outcome::taken && got != Outcome::unrelated) mark("a base64 block that begins like a packed report");
+        // Tokens (RFC 7519) begin like JSON too; of that, only the members of a report tell.
+        if (!is_settled(got) && recognise(decoded.bytes) != Content::json) mark("a base64 block that begins like a packed report");
         outcome = std::max(outcome, got);
     }
     const auto head = bytes.substr(0, 64 * kKiB);
@@ -298,7 +319,7 @@ Outcome Run::embedded(std::string_view bytes, Content content, std::size_t nesti
             outcome = std::max(outcome, try_document(decoded.bytes.substr(at), false));
             if (outcome == Outcome::taken)
                 note(Severity::warning, "mime.encoding.guessed", "quoted-printable that no header declares");
-            if (outcome != Outcome::taken && outcome != Outcome::unrelated)
+            if (!is_settled(outcome))
                 mark("a quoted-printable block that begins like a packed report");
         }
     }
@@ -315,9 +336,11 @@ Outcome Run::deliver(const Document& given, PayloadKind kind) {
         bounded.rest = &over;
     }
     const bool elements = bears_report_elements(given.head);  // now: the reader may overwrite the bytes
-    const bool cut = given.rest == nullptr && is_cut(given.head, kind);
+    const bool is_json = kind == PayloadKind::json;
+    bool cut = kind == PayloadKind::xml && given.rest == nullptr && is_cut_xml(given.head);
     const Payload payload{kind, containers_, name_, packed_};
-    PayloadSource source(bounded, tools_.pool);
+    Skeleton skeleton(is_json ? Skeleton::Language::json : Skeleton::Language::xml);
+    PayloadSource source(bounded, elements ? nullptr : &skeleton, tools_.pool);
     ++result_.payloads;
     const bool taken = reader_(payload, source) == Taken::yes;
     if (!taken) source.drain();
@@ -326,8 +349,13 @@ Outcome Run::deliver(const Document& given, PayloadKind kind) {
         taken_ = true;
         return Outcome::taken;
     }
-    if (elements) mark("elements of a report that could not be read");
-    if (cut) mark("a document that is cut");
+    if (is_json) cut = skeleton.state() == Skeleton::State::unfinished;
+    if (elements || source.elements())
+        mark("elements of a report that could not be read");
+    else if (cut)
+        mark("a document that is cut");
+    else if (!source.error() && skeleton.state() == Skeleton::State::whole)
+        return Outcome::foreign;
     return source.error() ? fail(*source.error()) : Outcome::refused;
 }
 

@@ -43,9 +43,12 @@ private:
     Lease buffer_;
 };
 
-std::string quoted(std::string_view name) { return name.empty() ? std::string() : fmt::format(" \"{}\"", printable(name)); }
-
 }  // namespace
+
+std::string label_of(const Part& part, std::string_view path) {
+    return fmt::format("{}{}{}{}{}", path.empty() ? "body" : "part ", path, part.type.empty() ? "" : " ", printable(part.type),
+                       part.name.empty() ? std::string() : fmt::format(" \"{}\"", printable(part.name)));
+}
 
 Unpacked Run::go() && {
     const auto bytes = input_.bytes;
@@ -55,7 +58,7 @@ Unpacked Run::go() && {
     const auto goes_by = [&] {
         if (is_mail) return false;
         const auto content = recognise(bytes.substr(0, kChunkBytes));
-        return content == Content::xml || content == Content::text;
+        return content == Content::xml || content == Content::json || content == Content::text;
     };
     if (large && goes_by()) {
         bare(bytes);
@@ -83,7 +86,7 @@ void Run::bare(std::string_view bytes) {
     if (outcome == Outcome::taken) return;
     const std::string lower = to_lower(name_);
     const bool is_promised = is_archive_name(name_) || lower.ends_with(".eml");
-    if (is_report_name(name_)) mark("a file with the name of a report");
+    if (outcome == Outcome::foreign ? is_exact_report_name(name_) : is_report_name(name_)) mark("a file with the name of a report");
     switch (outcome) {
         case Outcome::empty:
             if (is_promised) mark("an empty file with the name of a report or message");
@@ -123,8 +126,13 @@ void Run::message(std::string_view bytes, std::size_t depth, const std::string& 
     if (!header->subject.empty() && is_report_subject(decode_subject(header->subject))) mark("the subject of a report");
     if (header->feedback_type) mark("an ARF field Feedback-Type");
     if (header->tls_report) mark("a field TLS-Report-Domain");
+    if (header->complaint) mark("a field X-HmXmrOriginalRecipient");
     if (!header->ended && depth == 0) fail(ErrorCode::truncated, "message ends within its header");
+    Mail mail{bytes, *header, depth, path, containers_.size(), false, false, {}, {}};
+    Mail* const outer = std::exchange(mail_, &mail);
     entity(*header, depth, path);
+    if (outer == nullptr) offer_whole();
+    mail_ = outer;
 }
 
 void Run::entity(const Header& header, std::size_t depth, const std::string& path) {
@@ -141,24 +149,29 @@ void Run::entity(const Header& header, std::size_t depth, const std::string& pat
     quiet_ = quiet;
 }
 
-bool Run::multipart(const Header& header, const Part& part, std::size_t depth, const std::string& path) {
+std::optional<Run::Splitting> Run::split(const Header& header, const Part& part) {
     const bool declared = is_multipart_type(part.type) || !part.boundary.empty();
     // What says that it is text or a message is taken at its word.
     if (!declared && (part.type.starts_with("text/"sv) || part.type.starts_with("message/"sv) ||
                       encoding_of(header.transfer_encoding) == Encoding::base64))
+        return std::nullopt;
+    // A message of several parts, named as a file: leaf() opens it.
+    if (!declared && !part.type.empty() && looks_like_mail(header.body)) return std::nullopt;
+    PartSplitter splitter(header.body, part.boundary);
+    if (splitter.found()) return Splitting{splitter, false};
+    const auto boundary = guess_boundary(header.body);
+    if (boundary.empty()) return std::nullopt;
+    return Splitting{PartSplitter(header.body, boundary), true};
+}
+
+bool Run::multipart(const Header& header, const Part& part, std::size_t depth, const std::string& path) {
+    auto parts = split(header, part);
+    if (!parts) {
+        if (depth == 0 && (is_multipart_type(part.type) || !part.boundary.empty())) cut_ = part.type != "multipart/report"sv;
         return false;
-    std::string_view boundary = part.boundary;
-    PartSplitter splitter(header.body, boundary);
-    const bool guessed = !splitter.found();
-    if (guessed) {
-        boundary = guess_boundary(header.body);
-        if (boundary.empty()) {
-            if (declared && depth == 0) cut_ = part.type != "multipart/report"sv;
-            return false;
-        }
-        splitter = PartSplitter(header.body, boundary);
-        note(Severity::warning, "mime.boundary.guessed", "the delimiter of the parts is not the declared one");
     }
+    auto& [splitter, guessed] = *parts;
+    if (guessed) note(Severity::warning, "mime.boundary.guessed", "the delimiter of the parts is not the declared one");
     if (depth >= limits_.mime_depth) {
         fail(ErrorCode::limit, fmt::format("parts nested deeper than the limit mime_depth of {}", limits_.mime_depth));
         return true;
@@ -199,21 +212,28 @@ void Run::stray_text(std::string_view text, std::string_view where, bool headers
 }
 
 void Run::leaf(const Header& header, const Part& part, std::size_t depth, const std::string& path) {
+    // Before the original is opened, and before anything in it counts.
+    if (is_feedback_type(part.type) || is_original_type(part.type)) offer_feedback();
+    if (is_done(header.body)) return;
     const auto encoding = encoding_of(header.transfer_encoding);
     auto decoded = decode(header.body, encoding, tools_.pool);
     const bool is_text = part.type.empty() || part.type.starts_with("text/"sv);
-    const Inside inside(*this, fmt::format("{}{}{}{}{}", path.empty() ? "body" : "part ", path, part.type.empty() ? "" : " ",
-                                           printable(part.type), quoted(part.name)));
+    const Inside inside(*this, label_of(part, path));
     if (encoding == Encoding::base64) {
         // Some declare base64 and send the document as it is.
         const auto as_is = recognise(trim(header.body.substr(0, 4 * kKiB)));
-        if (as_is == Content::gzip || as_is == Content::zip ||
+        if (as_is == Content::gzip || as_is == Content::zip || as_is == Content::json ||
+            (is_message_type(part.type) && looks_like_mail(header.body)) ||
             (as_is == Content::xml && header.body.find('>') != std::string_view::npos)) {
             note(Severity::warning, "mime.encoding.guessed", "base64 is declared, but the content is not encoded");
-            decoded = {{}, header.body, false};
+            decoded = {{}, header.body, false};  // none of these can begin a base64 block
         } else if (decoded.stray) {
             note(Severity::warning, "mime.base64.stray", "characters that are not base64 were left out");
         }
+    }
+    if (begins_like_feedback(decoded.bytes)) {
+        offer_feedback();
+        if (is_done(header.body)) return;
     }
     if (is_message_type(part.type) || (!is_text && part.type != "message/delivery-status"sv)) {
         const auto content = recognise(decoded.bytes);
@@ -222,7 +242,12 @@ void Run::leaf(const Header& header, const Part& part, std::size_t depth, const 
             if (depth >= limits_.mime_depth) {
                 fail(ErrorCode::limit, fmt::format("messages nested deeper than the limit mime_depth of {}", limits_.mime_depth));
             } else {
+                offer_feedback();
+                if (is_done(header.body)) return;
+                const auto failures = result_.failures.size();
                 message(decoded.bytes, depth + 1, path.empty() ? "1" : path);
+                if (mail_->depth == 0 && result_.failures.size() > failures)
+                    failures_of_originals_.emplace_back(failures, result_.failures.size());
             }
             return;
         }
@@ -237,8 +262,9 @@ void Run::leaf(const Header& header, const Part& part, std::size_t depth, const 
 }
 
 void Run::mark_leaf(const Part& part, std::string_view bytes, Outcome outcome) {
-    if (is_report_type(part.type)) mark(fmt::format("a part of type {}", part.type));
-    if (is_report_name(part.name)) mark("an attachment with the name of a report");
+    const bool is_foreign = outcome == Outcome::foreign;
+    if (is_report_type(part.type) || (!is_foreign && is_xml_type(part.type))) mark(fmt::format("a part of type {}", part.type));
+    if (is_foreign ? is_exact_report_name(part.name) : is_report_name(part.name)) mark("an attachment with the name of a report");
     const bool is_unread =
         outcome == Outcome::empty || outcome == Outcome::unrecognised || outcome == Outcome::text || outcome == Outcome::refused;
     if (is_unread && (is_archive_type(part.type) || is_archive_name(part.name)))

@@ -122,8 +122,8 @@ Decoded decode(std::string_view body, Encoding encoding, BufferPool& pool) {
 }
 
 std::optional<Block> find_base64_block(std::string_view text, std::size_t from) noexcept {
-    // gzip; zip; "<?x", "<fe" and a UTF-8 byte-order mark before XML
-    constexpr std::array kSignatures = {"H4sI"sv, "UEsD"sv, "PD94"sv, "PGZl"sv, "77u/"sv};
+    // gzip; zip; "<?x", "<fe" and a UTF-8 byte-order mark before XML; "{" and a quote, a line end or a blank before JSON
+    constexpr std::array kSignatures = {"H4sI"sv, "UEsD"sv, "PD94"sv, "PGZl"sv, "77u/"sv, "eyJ"sv, "ewog"sv, "ewoJ"sv, "ew0K"sv, "eyAi"sv};
     constexpr std::size_t kShortest = 16;
     const auto line_end = [&](std::size_t at) { return std::min(text.find('\n', at), text.size()); };
     while (from < text.size()) {

@@ -22,7 +22,7 @@ struct Decoded {
 };
 [[nodiscard]] Decoded decode(std::string_view body, Encoding encoding, BufferPool& pool);
 
-// A base64 block within a text that begins like a gzip, zip or XML document does, from `from` on: what is left when a header that
+// A base64 block within a text that begins like a gzip, zip, XML or JSON document does, from `from` on: what is left when a header that
 // declares the encoding was lost.
 struct Block {
     std::size_t begin;

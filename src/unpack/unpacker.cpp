@@ -17,9 +17,9 @@ Unpacker::~Unpacker() = default;
 Unpacker::Unpacker(Unpacker&&) noexcept = default;
 Unpacker& Unpacker::operator=(Unpacker&&) noexcept = default;
 
-Unpacked Unpacker::unpack(const RawMessage& message, FunctionRef<Taken(const Payload&, ByteSource&)> reader) {
+Unpacked Unpacker::unpack(const RawMessage& message, Reader reader, MailReader mail_reader) {
     try {
-        return Run(state_->tools, message, reader).go();
+        return Run(state_->tools, message, reader, mail_reader).go();
     } catch (const std::bad_alloc&) {
         Unpacked failed;
         failed.failures.push_back({.code = ErrorCode::internal,

@@ -11,8 +11,6 @@ namespace whosent {
 [[nodiscard]] std::string_view trim(std::string_view text) noexcept;
 [[nodiscard]] std::string to_lower(std::string_view text);
 [[nodiscard]] bool iequals(std::string_view a, std::string_view b) noexcept;
-// Position of `needle` in `haystack` without regard to ASCII case, or npos.
-[[nodiscard]] std::size_t ifind(std::string_view haystack, std::string_view needle) noexcept;
 
 // RFC 3629: well-formed, no surrogates, nothing above U+10FFFF.
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;

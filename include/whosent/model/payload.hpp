@@ -11,6 +11,7 @@ namespace whosent {
 enum class PayloadKind : std::uint8_t {
     xml,     // begins like XML or holds an element of an aggregate report
     json,    // begins like JSON
+    mail,    // a mail message in pieces (MailParts): a failure or feedback report is told by several of them
     text,    // other text
     binary,  // a recognised format that cannot hold a report (image, PDF, office document, executable)
     unrecognised,
@@ -23,7 +24,7 @@ struct Payload {
     std::vector<std::string> containers;
     std::string name;  // innermost file name, as evidence only
     // The bytes as they arrived (after the transfer encoding, before any inflating), for keeping beside a report that was
-    // read only with repairs. Valid during the callback.
+    // read only with repairs; of a mail, the whole message. Valid during the callback.
     std::string_view packed;
 };
 

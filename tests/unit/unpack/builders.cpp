@@ -33,7 +33,13 @@ std::string little(std::uint32_t value, int bytes) {
 bool is_report(std::string_view bytes) {
     std::string text;
     std::ranges::copy_if(bytes, std::back_inserter(text), [](char c) { return c != '\0'; });  // UTF-16
-    return text.find("</record>") != std::string::npos || text.find("</report_metadata>") != std::string::npos;
+    return text.find("</record>") != std::string::npos || text.find("</report_metadata>") != std::string::npos ||
+           text.find("\"organization-name\":\"Mail Example\",") != std::string::npos;
+}
+
+bool is_report(const MailParts& mail) {
+    const auto has = [](std::string_view text, std::string_view words) { return text.find(words) != std::string_view::npos; };
+    return has(mail.feedback, "Feedback-Type: abuse\r\n") || (has(mail.header, "complaint about message from") && has(mail.original, "X-HmXmr"));
 }
 
 }  // namespace
@@ -125,6 +131,19 @@ std::string report(std::size_t records, std::string_view domain) {
     return out + "</feedback>\n";
 }
 
+std::string tls_report() {
+    return R"({"organization-name":"Mail Example","date-range":{"start-datetime":"2023-11-14T00:00:00Z","end-datetime":"2023-11-14T23:59:59Z"},)"
+           R"("contact-info":"tls@mail.example","report-id":"5065427c","policies":[{"policy":{"policy-type":"sts","policy-string":["version: STSv1"],)"
+           R"("policy-domain":"example.org","mx-host":["mx.example.org"]},"summary":{"total-successful-session-count":5326,"total-failure-session-count":0}}]})";
+}
+
+std::string complaint(std::string_view original, std::string_view fields) {
+    return multipart({{"Content-Type: text/plain; charset=us-ascii", "This is an email abuse report."},
+                      {"Content-Type: message/feedback-report", std::string(fields)},
+                      {"Content-Type: message/rfc822", std::string(original)}},
+                     "report; report-type=feedback-report");
+}
+
 std::string noise(std::size_t bytes, std::uint32_t seed) {
     std::mt19937 random(seed);
     std::string out;
@@ -175,7 +194,7 @@ Seen open_up(std::string_view input, std::string_view name, const Limits& limits
     message.bytes = input;
     message.provenance.name = name;
     Unpacker unpacker(limits);
-    seen.result = unpacker.unpack(message, [&](const Payload& payload, ByteSource& source) {
+    const auto read = [&](const Payload& payload, ByteSource& source) {
         Got got{payload.kind, payload.containers, payload.name, {}, {}, 0, {}, false};
         while (!got.last) {
             const auto chunk = source.next();
@@ -193,7 +212,15 @@ Seen open_up(std::string_view input, std::string_view name, const Limits& limits
         seen.taken |= taken;
         seen.payloads.push_back(std::move(got));
         return taken ? Taken::yes : Taken::no;
-    });
+    };
+    const auto read_mail = [&](const Payload& payload, const MailParts& parts) {
+        const bool taken = is_report(parts);
+        seen.taken |= taken;
+        seen.mails.push_back({payload.containers, std::string(payload.packed), std::string(parts.header), std::string(parts.text),
+                              std::string(parts.feedback), std::string(parts.original), taken});
+        return taken ? Taken::yes : Taken::no;
+    };
+    seen.result = unpacker.unpack(message, read, read_mail);
     return seen;
 }
 

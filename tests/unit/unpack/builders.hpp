@@ -37,6 +37,8 @@ struct ZipOptions {
 
 // A report with `records` records; of the domain given, so that several can be told apart.
 [[nodiscard]] std::string report(std::size_t records = 2, std::string_view domain = "example.org");
+// A TLS report (RFC 8460 section 4.4) of one policy.
+[[nodiscard]] std::string tls_report();
 // Text that does not compress.
 [[nodiscard]] std::string noise(std::size_t bytes, std::uint32_t seed = 1);
 
@@ -51,6 +53,9 @@ struct Attachment {
 [[nodiscard]] Attachment human_text();
 // Message header fields, then `entity`: further fields, a blank line and a body.
 [[nodiscard]] std::string mail(std::string_view subject, std::string_view entity);
+// A complaint (RFC 5965) about a message in its third part.
+inline constexpr std::string_view kFeedbackFields = "Feedback-Type: abuse\r\nUser-Agent: ExampleFBL/1.0\r\nVersion: 1\r\nSource-IP: 192.0.2.7\r\n";
+[[nodiscard]] std::string complaint(std::string_view original, std::string_view fields = kFeedbackFields);
 inline constexpr std::string_view kPlainSubject = "Your daily delivery";
 inline constexpr std::string_view kReportSubject =
     "Report Domain: example.org Submitter: mail.example Report-ID: <1.2@mail.example>";
@@ -65,15 +70,23 @@ struct Got {
     std::optional<Error> error;
     bool last = false;
 };
+// A mail message that was offered as a report in itself.
+struct GotMail {
+    std::vector<std::string> containers;
+    std::string packed, header, text, feedback, original;
+    bool taken;
+};
 struct Seen {
     Unpacked result;
     std::vector<Got> payloads;
+    std::vector<GotMail> mails;
     bool taken = false;
 
     [[nodiscard]] bool has_diagnostic(std::string_view code) const;
     [[nodiscard]] bool has_failure(ErrorCode code) const;
 };
-// Reads every payload to its end, overwrites what it got, and takes it when it holds a whole record or metadata section.
+// Reads every payload to its end, overwrites what it got, and takes it when it holds a whole record or metadata section, or the whole first
+// member of a TLS report. Takes a mail that has a whole Feedback-Type field, or is a complaint in Microsoft's old form.
 [[nodiscard]] Seen open_up(std::string_view input, std::string_view name = {}, const Limits& limits = {});
 
 }  // namespace whosent::unpack::test

@@ -81,6 +81,32 @@ TEST_CASE("what a part says of itself") {
     CHECK(decode_subject("=?utf-8?B?UmVwb3J0IERvbWFpbjogeA==?=\r\n =?utf-8?Q?_y?=") == "Report Domain: x y");
 }
 
+TEST_CASE("plain values are read as GMime reads them") {
+    // An escape makes a value one for GMime.
+    const std::string escape = "; x=\"\\y\"";
+    for (const std::string type :
+         {"text", "text/", "/plain", "text/plain;", "text/plain;;", "text/plain; name", "text/plain; name=",
+          "text/plain; name=\"\"", "text/plain; name=a b", "text/plain; name=a/b", "text/plain; =a", "text plain", "text/plain/x",
+          "text/plain; name=\"a\\\"b\"", "text/plain; name=a; name=b", "text/plain; name=\"=?utf-8?Q?=C3=BC?=\"", "text/plain; name*=utf-8''%C3%BC",
+          "text/plain; name=a\"b\"", "text/plain; name=\"a\"b", "text/plain name=a", "text/plain; name=\"a\"; boundary", "text/plain", "Text/PLAIN; NAME=A.gz",
+          "text/plain;name=a.gz;boundary=b", "application/gzip; name=\"a!b!1!2.xml.gz\"", "application/gzip; name=a!b!1!2.xml.gz ;",
+          "multipart/report; report-type=\"feedback-report\"; boundary=\"----=_Part_1 (x); y\"", "multipart/report; Report-Type=TlsRpt;\r\n\tboundary=_b_"}) {
+        INFO(type);
+        const auto plain = part_of("Content-Type: " + type + "\r\n\r\n");
+        const auto other = part_of("Content-Type: " + type + escape + "\r\n\r\n");
+        CHECK(plain.type == other.type);
+        CHECK(plain.name == other.name);
+        CHECK(plain.boundary == other.boundary);
+        CHECK(plain.report_type == other.report_type);
+        const auto disposed = [](std::string value) {
+            if (value.starts_with("text/plain")) value = "attachment; file" + value.substr(std::min(value.find("name"), value.size()));
+            return part_of("Content-Disposition: " + value + "\r\n\r\n").name;
+        };
+        CHECK(disposed(type) == disposed(type + escape));
+    }
+    CHECK(part_of("Content-Type: a/b; name=\"x y.gz\"\n\n").name == "x y.gz");
+}
+
 TEST_CASE("parts of a multipart body") {
     struct Row {
         std::string_view body;

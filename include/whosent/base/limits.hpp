@@ -39,6 +39,10 @@ struct Limits {
     std::size_t xml_depth = 64;
     // XML nodes of one section; a record with the allowed 100 DKIM results has about 1,000.
     std::size_t xml_nodes = 20'000;
+    // Levels of a JSON document. RFC 8460 needs 6, a notification of Amazon SES 5 within the 2 of its envelope.
+    std::size_t json_depth = 32;
+    // What one TLS report takes in memory, where it is kept whole: 150,000 failure details. The examples seen have up to ten.
+    std::size_t tls_report_bytes = 64 * kMiB;
     // DKIM results kept of one row (RFC 9990 section 3.1.3: at most 100).
     std::size_t dkim_results = 100;
     // One text value; longer ones are cut with a diagnostic. A domain name is at most 253, comments are free text.

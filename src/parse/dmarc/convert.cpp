@@ -55,10 +55,14 @@ Converter::Loaded Converter::load(std::string_view section, Field field) {
     std::memcpy(scratch_.data(), section.data(), section.size());
     std::memset(scratch_.data() + section.size(), ' ', kBlock);
     not_utf8_ = has_attributes_ = is_plain_ = false;
+    odd_.clear();
     if (!texts_.empty()) texts_.clear();
-    if (is_odd(scratch_.data(), section.size()) && !prepare_odd(section.size(), field)) return Loaded::no;
+    if (is_odd(scratch_.data(), section.size()) && !prepare_odd(section.size())) return Loaded::no;
     const auto parsed = document_.load_buffer_inplace(scratch_.data(), section.size(), kFlags, pugi::encoding_utf8);
-    return parsed ? Loaded::yes : Loaded::malformed;
+    if (!parsed) return Loaded::malformed;
+    // Not before: what is malformed comes again, mended.
+    for (const Code code : odd_) notes_.add(code, field);
+    return Loaded::yes;
 }
 
 std::size_t Converter::load_plain(std::string_view text, std::string_view open) {
@@ -80,7 +84,12 @@ std::string_view Converter::beyond_limits(std::string_view section) const {
     return "the element holds more elements than the limit xml_nodes";
 }
 
-bool Converter::prepare_odd(std::size_t size, Field field) {
+bool Converter::prepare_odd(std::size_t size) {
+    const auto mend = [&](Repair repair, Code code) {
+        if (switched_off_.contains(repair)) return false;
+        odd_.push_back(code);
+        return true;
+    };
     char* const begin = scratch_.data();
     const std::string_view section(begin, size);
     bool high = false;
@@ -91,7 +100,7 @@ bool Converter::prepare_odd(std::size_t size, Field field) {
         has_attributes_ = has_attributes_ || c == '=';
         const bool control = c < 0x20 && !is_space(begin[i]);
         if (control) {
-            if (!reading_.mend(Repair::control_character, Code::control_character, field, {})) return false;
+            if (!mend(Repair::control_character, Code::control_character)) return false;
             begin[i] = ' ';
         }
         if (c == '<' && i >= literal_end && section.substr(i).starts_with("<!")) {
@@ -102,9 +111,9 @@ bool Converter::prepare_odd(std::size_t size, Field field) {
         // A reference to a character that XML does not allow, such as &#0;, would end the value early.
         const auto end = section.substr(i, 12).find(';');
         if (end != std::string_view::npos && section.substr(i, 2) == "&#") {
-            if (!reading_.mend(Repair::control_character, Code::control_character, field, {})) return false;
+            if (!mend(Repair::control_character, Code::control_character)) return false;
             std::memset(begin + i, ' ', end + 1);
-        } else if (!reading_.mend(Repair::raw_ampersand, Code::raw_ampersand, field, {})) {
+        } else if (!mend(Repair::raw_ampersand, Code::raw_ampersand)) {
             return false;  // pugixml itself leaves it as it is
         }
     }
@@ -113,7 +122,7 @@ bool Converter::prepare_odd(std::size_t size, Field field) {
         if (switched_off_.contains(Repair::declared_encoding)) return false;
         not_utf8_ = true;
     } else if (!is_utf8(section)) {
-        if (!reading_.mend(Repair::windows1252, Code::windows1252, field, {})) return false;
+        if (!mend(Repair::windows1252, Code::windows1252)) return false;
         not_utf8_ = true;
     }
     return true;

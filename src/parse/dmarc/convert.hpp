@@ -5,6 +5,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <pugixml.hpp>
 
@@ -85,7 +86,7 @@ private:
 
     std::string_view clean(std::string_view value, Field field);
     std::string_view odd_value(std::string_view value, Field field);
-    bool prepare_odd(std::size_t size, Field field);
+    bool prepare_odd(std::size_t size);
     std::string_view keep_text(std::string text);
     void keep_attributes(XmlNode node, const std::string& path);
     void keep_attributes(PlainElement node, const std::string& path);  // it has none
@@ -101,6 +102,7 @@ private:
     std::string scratch_;
     std::deque<std::string> texts_;  // values that are not as they stood in the section
     std::string legacy_encoding_;
+    std::vector<Code> odd_;  // what was mended of the bytes of the section
     bool not_utf8_ = false;  // the section holds bytes that are not UTF-8, or must be decoded
     bool has_attributes_ = false;  // the section may have attributes
     AggregateReport* report_ = nullptr;

@@ -62,7 +62,8 @@ struct AggregateReader::State {
     bool skipping = false;  // over what is left of a lost section
     bool feedback_seen = false, feedback_closed = false;
     bool metadata_seen = false, policy_seen = false;
-    bool element_seen = false, telltale_seen = false, text_seen = false, binary_seen = false, first_was_angle = false;
+    bool element_seen = false, telltale_seen = false, text_seen = false, nul_seen = false, first_was_angle = false;
+    std::string lead;              // the first text that is not markup
     bool unfinished_seen = false;  // markup that the document's end cuts
     std::string cut_within;        // what the document's end cut
 };
@@ -76,9 +77,20 @@ std::unexpected<Error> failure(ErrorCode code, std::string message) {
 // Room for a section, and for what follows it to be told from it.
 constexpr std::size_t kMargin = 4096;  // bytes
 
+constexpr std::size_t kLeadBytes = 64;  // enough to tell text from bytes of some other kind
+
 constexpr int kMostSpellings = 8;  // of <record>, by prefix, that the usual case learns of one document
 
 constexpr auto npos = std::string_view::npos;
+
+// But for a character that is cut at the end.
+bool begins_as_utf8(std::string_view lead) noexcept {
+    for (std::size_t cut = 0; cut < 4 && cut <= lead.size(); ++cut) {
+        if (is_utf8(lead.substr(0, lead.size() - cut))) return true;
+        if (lead.size() < kLeadBytes) break;  // nothing follows
+    }
+    return false;
+}
 
 // string_view::find() looks at each first letter; this one is several times as fast on markup.
 std::size_t find(std::string_view text, std::string_view what, std::size_t from) noexcept {
@@ -105,8 +117,9 @@ void AggregateReader::State::start(ByteSource& source, const AggregateReport* kn
     wrapper.clear();
     open_wrappers = 0;
     inside = skipping = feedback_seen = feedback_closed = metadata_seen = policy_seen = false;
-    element_seen = telltale_seen = text_seen = binary_seen = first_was_angle = unfinished_seen = false;
+    element_seen = telltale_seen = text_seen = nul_seen = first_was_angle = unfinished_seen = false;
     cut_within.clear();
+    lead.clear();
 }
 
 Result<void> AggregateReader::State::scan(OnRecord on_record) {
@@ -182,11 +195,10 @@ Result<bool> AggregateReader::State::fast_record(OnRecord on_record) {
 // Text between the markup, outside of sections.
 Result<void> AggregateReader::State::text_before(std::string_view text) {
     if (element_seen || unfinished_seen || text.empty()) return {};
-    const bool blank = trim(text).empty();
-    if (!blank) {
-        text_seen = true;
-        if (text.find('\0') != npos || !is_utf8(text.substr(0, 64))) binary_seen = true;
-    }
+    lead += text.substr(0, kLeadBytes - lead.size());  // of all pieces, or the size of the chunks would matter
+    if (trim(text).empty()) return {};
+    text_seen = true;
+    if (text.find('\0') != npos) nul_seen = true;
     return {};
 }
 
@@ -528,7 +540,7 @@ Result<void> AggregateReader::State::finish() {
         }
         if (!element_seen && !text_seen && !first_was_angle) return failure(ErrorCode::truncated, "the document is empty");
         if (!element_seen && !text_seen) return failure(ErrorCode::truncated, "the document ends before its first element");
-        if (!element_seen && binary_seen) return failure(ErrorCode::unrecognised, "the document is neither XML nor text");
+        if (!element_seen && (nul_seen || !begins_as_utf8(lead))) return failure(ErrorCode::unrecognised, "the document is neither XML nor text");
         return failure(ErrorCode::not_a_report, "the document holds no element of an aggregate report");
     }
     if (window.error()) notes.add(Code::source_failed, Field::document, to_string(*window.error()));

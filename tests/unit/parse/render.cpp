@@ -6,62 +6,10 @@
 #include <fmt/format.h>
 
 #include "memory_source.hpp"
+#include "render_json.hpp"
 
 namespace whosent::parse {
 namespace {
-
-std::string quoted(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-            out += c;
-        }
-    }
-    return out + '"';
-}
-
-// One JSON object of members on one line; absent ones are left out.
-class Object {
-public:
-    void raw(std::string_view name, std::string_view value) {
-        text_ += fmt::format("{}{}: {}", text_.empty() ? "" : ", ", quoted(name), value);
-    }
-    void text(std::string_view name, std::string_view value) {
-        if (!value.empty()) raw(name, quoted(value));
-    }
-    template <class T>
-    void number(std::string_view name, const std::optional<T>& value) {
-        if (value) raw(name, fmt::format("{}", *value));
-    }
-    // Known: the standard's word. Unknown: {"raw": as it stood}.
-    template <class T, class Text>
-    void token(std::string_view name, const Token<T, Text>& token) {
-        if (!token.present) return;
-        if (!token.value) return raw(name, fmt::format("{{\"raw\": {}}}", quoted(token.raw)));
-        if constexpr (std::is_same_v<T, bool>) {
-            raw(name, *token.value ? "\"y\"" : "\"n\"");
-        } else {
-            raw(name, quoted(name_of(*token.value)));
-        }
-    }
-    [[nodiscard]] bool empty() const { return text_.empty(); }
-    [[nodiscard]] std::string str() const { return "{" + text_ + "}"; }
-
-private:
-    std::string text_;
-};
-
-template <class Items, class F>
-std::string array(const Items& items, F&& each) {
-    std::string out = "[";
-    for (const auto& item : items) out += (out.size() > 1 ? ", " : "") + each(item);
-    return out + "]";
-}
 
 template <class Extensions>
 void add_extensions(Object& object, const Extensions& extensions) {
@@ -141,15 +89,6 @@ std::string render_report(const AggregateReport& report) {
     return out.str();
 }
 
-std::string_view severity_name(Severity severity) {
-    switch (severity) {
-        case Severity::note: return "note";
-        case Severity::warning: return "warning";
-        case Severity::error: return "error";
-    }
-    return "";
-}
-
 }  // namespace
 
 Rendered render(std::string_view document, const RepairSet& switched_off, std::size_t chunk_size, const Limits& limits) {
@@ -170,11 +109,7 @@ Rendered render(std::string_view document, const RepairSet& switched_off, std::s
     out.json = fmt::format("{{\n  \"report\": {},\n  \"records_lost\": {},\n  \"policy_came_late\": {},\n  \"records\": [{}]\n}}\n",
                            render_report(result->report), result->records_lost, result->policy_came_late,
                            records.empty() ? "" : "\n" + records + "\n  ");
-    for (const Diagnostic& diagnostic : result->diagnostics) {
-        out.diagnostics += fmt::format("{} {} {}{}: {}\n", severity_name(diagnostic.severity), diagnostic.code,
-                                       diagnostic.where.empty() ? "-" : diagnostic.where,
-                                       diagnostic.row ? fmt::format(" [{}]", *diagnostic.row) : "", diagnostic.message);
-    }
+    out.diagnostics = diagnostic_lines(result->diagnostics);
     return out;
 }
 

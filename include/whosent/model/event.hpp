@@ -11,6 +11,7 @@
 #include "whosent/base/ip_address.hpp"
 #include "whosent/base/time.hpp"
 #include "whosent/model/aggregate_report.hpp"
+#include "whosent/model/arf_report.hpp"
 #include "whosent/model/judgement.hpp"
 #include "whosent/model/raw_message.hpp"
 
@@ -23,8 +24,19 @@ struct EventReason {
     std::string_view type, comment;
 };
 
+// Who sends as us, as one report tells it; the same stream in every class of event has the same key.
+struct EventStream {
+    Key128 stream{};
+    std::optional<IpAddress> source_ip;
+    std::string_view header_from;
+    std::string_view envelope_from;  // or the MAIL FROM domain that SPF checked, where the report leaves it out
+    std::span<const EventDkim> dkim;
+    std::string_view spf_domain;
+    std::string_view spf_scope, spf_result;  // the standard's word, or what stood there; empty: absent
+};
+
 // Class `dmarc.record`: one row of an aggregate report.
-struct RecordEvent {
+struct RecordEvent : EventStream {
     // report
     std::int64_t report = 0;  // the store's number of the report, as `whosent report ID` takes it
     std::string_view org_name, report_id, domain;  // domain: the policy domain
@@ -42,15 +54,59 @@ struct RecordEvent {
     std::string_view envelope_to;
     std::string_view detail;  // a JSON object with what has no field of its own; may be empty
     // stream
-    Key128 stream{};
-    std::optional<IpAddress> source_ip;
-    std::string_view header_from;
-    std::string_view envelope_from;  // or the MAIL FROM domain that SPF checked, where the report leaves it out
-    std::span<const EventDkim> dkim;
-    std::string_view spf_domain;
-    std::string_view spf_scope, spf_result;  // the standard's word, or what stood there; empty: absent
     AlignmentMode adkim = AlignmentMode::relaxed, aspf = AlignmentMode::relaxed;
     Alignment alignment;
+};
+
+struct EventAuthentication {
+    std::string_view method, result, domain, selector;  // AuthenticationResult
+};
+
+// Classes `dmarc.failure` and `feedback.complaint`: one report in the Abuse Reporting Format, as the store keeps it: addresses have
+// pseudonyms for local parts, subject and message id are digests (all by the privacy settings). Names are those of ArfReport. Feedback
+// that is no complaint (is_complaint) makes no event.
+struct ArfEvent : EventStream {
+    enum class Kind : std::uint8_t { failure, complaint };
+    Kind kind = Kind::failure;
+    std::int64_t report = 0;  // the store's number of the report
+    std::string_view reporter;
+    std::optional<Seconds> reported_at;
+    Authenticity authenticity = Authenticity::unknown;
+    std::span<const std::string_view> derived;
+    // Words of the standards, or what stood there; empty: absent
+    std::string_view feedback_type, auth_failure, delivery_result;
+    std::span<const std::string_view> identity_alignment;
+    std::string_view user_agent;
+    std::optional<Seconds> arrival_date;
+    std::optional<std::int64_t> incidents;
+    std::span<const EventAuthentication> authentication_results;
+    std::string_view original_mail_from;
+    std::span<const std::string_view> original_rcpt_to;
+    std::span<const std::string_view> reported_domain, reported_uri_host;
+    std::string_view subject, message_id;  // digests
+    CampaignSource campaign_source = CampaignSource::none;
+    std::string_view campaign;
+};
+
+// Class `tls.failure`: one entry of failure-details of a TLS report. No stream: the sending MTA is the reporter's own.
+struct TlsFailureEvent {
+    // report
+    std::int64_t report = 0;  // the store's number of the report
+    std::string_view organization_name, report_id;
+    std::optional<Seconds> begin, end;  // the report's window
+    Authenticity authenticity = Authenticity::unknown;
+    // policy
+    std::uint64_t policy_ordinal = 0;  // place in the report, from 0
+    std::string_view policy_type;      // the standard's word, or what stood there; empty: absent
+    std::string_view policy_domain;
+    std::span<const std::string_view> mx_host;
+    std::optional<std::int64_t> total_successful_sessions, total_failed_sessions;  // of the policy; the counts of its failures overlap
+    // failure
+    std::uint64_t ordinal = 0;     // place among the failures of the policy, from 0
+    std::string_view result_type;  // as policy_type
+    std::optional<std::int64_t> failed_sessions;
+    std::optional<IpAddress> sending_mta_ip, receiving_ip;
+    std::string_view receiving_mx_hostname, failure_reason_code, additional_information;
 };
 
 // Class `report.quarantined`.
@@ -64,7 +120,7 @@ struct Event {
     std::int64_t sequence = 0;
     std::string_view id;    // at most 40 characters, stable over stores and replays
     Seconds published = 0;  // when it was committed
-    std::variant<RecordEvent, QuarantineEvent> body;
+    std::variant<RecordEvent, QuarantineEvent, ArfEvent, TlsFailureEvent> body;
 };
 
 [[nodiscard]] std::string_view class_of(const Event& event) noexcept;  // "dmarc.record", ...

@@ -35,8 +35,8 @@ constexpr auto cef_fragments(const Fields& fields) {
 }
 
 constexpr auto kEventCef = cef_fragments(kEventFields);
-constexpr auto kRecordCef = cef_fragments(kRecordFields);
-constexpr auto kQuarantineCef = cef_fragments(kQuarantineFields);
+template <class Body>
+constexpr auto kBodyCef = cef_fragments(fields_of<Body>());
 
 constexpr auto kPlain = [] {
     std::array<bool, 256> plain{};
@@ -149,6 +149,7 @@ bool append_result(Text& text, std::string_view domain, std::string_view detail,
 void append_value(Buffer& buffer, const Value& value, std::size_t limit) {
     switch (value.kind) {
         case Value::Kind::absent:
+        case Value::Kind::authentication:  // no key has room for it
         case Value::Kind::object: return;
         case Value::Kind::text: {
             Text(buffer, limit).add(value.text);
@@ -170,6 +171,13 @@ void append_value(Buffer& buffer, const Value& value, std::size_t limit) {
             Text text(buffer, limit);
             append_result(text, value.spf->spf_domain, value.spf->spf_scope, value.spf->spf_result);
             return;
+        }
+        case Value::Kind::texts:
+        case Value::Kind::domains: {
+            Text text(buffer, limit);
+            return append_list(text, value.texts, [&](std::string_view element) {
+                return text.add(value.kind == Value::Kind::domains ? domain_part(element) : element);
+            });
         }
         case Value::Kind::reasons: {
             Text text(buffer, limit);
@@ -205,10 +213,17 @@ void append_words(Buffer& buffer, const Fields& fields, const Fragments& fragmen
         if (!is_word(fields[i].cef)) continue;
         const Value value = fields[i].get(body);
         if (value.kind == Value::Kind::absent) continue;
+        const std::size_t begin = buffer.size();
         buffer.add(before);
         buffer.add(fragments[i]);
-        constexpr std::size_t kLongestWord = 64;
+        const std::size_t start = buffer.size();
+        constexpr std::size_t kLongestWord = 300;  // a list of names; others are below 30
         append_value(buffer, value, kLongestWord);
+        while (buffer.size() > start && buffer.back() == ' ') buffer.cut(buffer.size() - 1);
+        if (buffer.size() == start) {
+            buffer.cut(begin);
+            continue;
+        }
         before = " ";
     }
 }
@@ -223,6 +238,10 @@ std::string_view human_name(const RecordEvent& record) noexcept {
     return "DMARC fail";
 }
 std::string_view human_name(const QuarantineEvent&) noexcept { return "Report could not be read"; }
+std::string_view human_name(const ArfEvent& arf) noexcept {
+    return arf.kind == ArfEvent::Kind::failure ? "Authentication failure reported" : "Complaint about a mail";
+}
+std::string_view human_name(const TlsFailureEvent&) noexcept { return "TLS failure reported"; }
 
 // CEF:0|vendor|product|version|event class|name|severity| - all of our own making, so that there is nothing to escape.
 template <class Body>
@@ -242,17 +261,14 @@ void append_header(Buffer& buffer, const Event& event, const Body& body) {
 
 void append_cef(std::string& out, const Event& event) {
     Buffer buffer(out);
-    if (const auto* record = std::get_if<RecordEvent>(&event.body)) {
-        append_header(buffer, event, *record);
-        append_pairs(buffer, kEventFields, kEventCef, event);
-        append_pairs(buffer, kRecordFields, kRecordCef, *record);
-        append_words(buffer, kRecordFields, kRecordCef, *record);
-    }
-    if (const auto* quarantine = std::get_if<QuarantineEvent>(&event.body)) {
-        append_header(buffer, event, *quarantine);
-        append_pairs(buffer, kEventFields, kEventCef, event);
-        append_pairs(buffer, kQuarantineFields, kQuarantineCef, *quarantine);
-    }
+    std::visit(
+        [&]<class Body>(const Body& body) {
+            append_header(buffer, event, body);
+            append_pairs(buffer, kEventFields, kEventCef, event);
+            append_pairs(buffer, fields_of<Body>(), kBodyCef<Body>, body);
+            append_words(buffer, fields_of<Body>(), kBodyCef<Body>, body);
+        },
+        event.body);
 }
 
 }  // namespace whosent::encode

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "export/encode/value.hpp"
 #include "whosent/base/version.hpp"
@@ -27,6 +28,8 @@ constexpr CefKey cn(std::string_view name, std::string_view label) { return {nam
 // Not a key of its own: a word `name:value` in msg. The values are short words and numbers, so that msg stays below its 1023.
 constexpr CefKey in_msg(std::string_view word) { return {"", word, 0}; }
 
+inline constexpr CefKey kIpv6Source{"c6a2", "Source IPv6 Address"}, kIpv6Destination{"c6a3", "Destination IPv6 Address"};
+
 constexpr bool has_key(const CefKey& key) { return !key.name.empty(); }
 constexpr bool is_word(const CefKey& key) { return key.name.empty() && !key.label.empty(); }
 
@@ -43,7 +46,8 @@ struct Field {
 
 // How much a human should care, 0 to 10 as CEF has it. A row that passes is 1; one that fails and is explained by forwarding or
 // a list 3; other failures are the graver the nearer the mail came to the recipient: rejected 4, quarantined 5, delivered 6 (also
-// when the disposition is unknown). A report that could not be read is 3.
+// when the disposition is unknown). A reported failure is as grave as a row with its delivery result. A complaint is 5, about fraud or
+// malware 7. A TLS failure is 5 where a policy asked for TLS, so that mail may not have come, else 3. A report that could not be read is 3.
 [[nodiscard]] constexpr std::int64_t severity_of(const RecordEvent& record) noexcept {
     switch (record.alignment.judgement) {
         case Judgement::pass: return 1;
@@ -56,6 +60,16 @@ struct Field {
     return 6;
 }
 [[nodiscard]] constexpr std::int64_t severity_of(const QuarantineEvent&) noexcept { return 3; }
+
+[[nodiscard]] constexpr std::int64_t severity_of(const ArfEvent& arf) noexcept {
+    if (arf.kind == ArfEvent::Kind::complaint) return arf.feedback_type == "fraud" || arf.feedback_type == "virus" ? 7 : 5;
+    if (arf.delivery_result == "reject") return 4;
+    if (arf.delivery_result == "spam" || arf.delivery_result == "policy") return 5;
+    return 6;
+}
+[[nodiscard]] constexpr std::int64_t severity_of(const TlsFailureEvent& failure) noexcept {
+    return failure.policy_type == "sts" || failure.policy_type == "tlsa" ? 5 : 3;
+}
 
 [[nodiscard]] inline std::int64_t severity_of(const Event& event) noexcept {
     return std::visit([](const auto& body) { return severity_of(body); }, event.body);
@@ -74,8 +88,51 @@ inline constexpr std::array kEventFields{
     Field<Event>{"severity", kNowhere, [](const Event& e) { return Value(severity_of(e)); }},
 };
 
+template <class T, std::size_t... N>
+constexpr auto joined(const std::array<T, N>&... parts) {
+    std::array<T, (N + ...)> all{};
+    std::size_t at = 0;
+    const auto add = [&](const auto& part) {
+        for (const T& field : part) all[at++] = field;
+    };
+    (add(parts), ...);
+    return all;
+}
+
+// What all classes share that tell of a stream. src is for IPv4 only, and c6a2 is the dictionary's place for an IPv6 source, under this
+// very label.
+template <class S>
+constexpr auto stream_fields(CefKey envelope_from) {
+    return std::array{
+        Field<S>{"stream.id", cs("cs6", "stream_id"), [](const S& s) { return Value(s.stream); }},
+        Field<S>{"stream.source_ip", kNowhere, [](const S& s) { return Value::ip(s.source_ip); }},
+        Field<S>{"", {"src"}, [](const S& s) { return Value::v4(s.source_ip); }},
+        Field<S>{"", kIpv6Source, [](const S& s) { return Value::v6(s.source_ip); }},
+        Field<S>{"stream.header_from", cs("cs1", "header_from"), [](const S& s) { return Value(domain_part(s.header_from)); }},
+        Field<S>{"stream.envelope_from", envelope_from, [](const S& s) { return Value(domain_part(s.envelope_from)); }},
+        Field<S>{"stream.dkim", cs("cs3", "dkim"), [](const S& s) { return Value(s.dkim); }},
+        Field<S>{"stream.spf_domain", kNowhere, [](const S& s) { return Value(domain_part(s.spf_domain)); }},
+        Field<S>{"stream.spf_scope", kNowhere, [](const S& s) { return Value(s.spf_scope); }},
+        Field<S>{"stream.spf_result", kNowhere, [](const S& s) { return Value(s.spf_result); }},
+        Field<S>{"", cs("cs4", "spf"), [](const S& s) { return Value::spf_of(s); }},
+    };
+}
+
+// Nothing says yet who sent it: the first revision of an attribution is a later event.
+template <class S>
+constexpr auto attribution_fields() {
+    return std::array{
+        Field<S>{"attribution.revision", cn("cn2", "attribution_revision"), [](const S&) { return Value(std::int64_t{0}); }},
+        Field<S>{"attribution.state", flex("flexString1", "attribution_state"), [](const S&) { return Value(std::string_view("provisional")); }},
+    };
+}
+
+// A number of mails or sessions: cnt is a 32-bit integer.
+constexpr Value small(std::optional<std::int64_t> count) { return count && fits_cef_integer(*count) ? Value(count) : Value(); }
+constexpr Value large(std::optional<std::int64_t> count) { return count && !fits_cef_integer(*count) ? Value(count) : Value(); }
+
 using Row = RecordEvent;
-inline constexpr std::array kRecordFields{
+inline constexpr auto kRecordFields = joined(std::array{
     // type 1 = aggregated: a row stands for `cnt` messages.
     Field<Row>{"", {"type"}, [](const Row&) { return Value(std::int64_t{1}); }},
 
@@ -94,27 +151,15 @@ inline constexpr std::array kRecordFields{
 
     Field<Row>{"row.ordinal", in_msg("row"), [](const Row& r) { return Value(static_cast<std::int64_t>(r.ordinal)); }},
     Field<Row>{"row.count", kNowhere, [](const Row& r) { return Value(r.count); }},
-    Field<Row>{"", {"cnt"}, [](const Row& r) { return r.count && fits_cef_integer(*r.count) ? Value(r.count) : Value(); }},
-    Field<Row>{"", cn("cn1", "count"), [](const Row& r) { return r.count && !fits_cef_integer(*r.count) ? Value(r.count) : Value(); }},
+    Field<Row>{"", {"cnt"}, [](const Row& r) { return small(r.count); }},
+    Field<Row>{"", cn("cn1", "count"), [](const Row& r) { return large(r.count); }},
     Field<Row>{"row.disposition", {"act", "", 63}, [](const Row& r) { return Value::word(r.disposition); }},
     Field<Row>{"row.evaluated_dkim", in_msg("evaluated_dkim"), [](const Row& r) { return Value::word(r.evaluated_dkim); }},
     Field<Row>{"row.evaluated_spf", in_msg("evaluated_spf"), [](const Row& r) { return Value::word(r.evaluated_spf); }},
     Field<Row>{"row.reasons", {"reason", "", 1023}, [](const Row& r) { return Value(r.reasons); }},
     Field<Row>{"row.envelope_to", {"duser", "", 1023}, [](const Row& r) { return Value(domain_part(r.envelope_to)); }},
     Field<Row>{"row.detail", kNowhere, [](const Row& r) { return Value::json_object(r.detail); }},
-
-    Field<Row>{"stream.id", cs("cs6", "stream_id"), [](const Row& r) { return Value(r.stream); }},
-    Field<Row>{"stream.source_ip", kNowhere, [](const Row& r) { return Value::ip(r.source_ip); }},
-    // src is for IPv4 only, and c6a2 is the dictionary's place for an IPv6 source, under this very label.
-    Field<Row>{"", {"src"}, [](const Row& r) { return r.source_ip && r.source_ip->is_v4() ? Value::ip(r.source_ip) : Value(); }},
-    Field<Row>{"", {"c6a2", "Source IPv6 Address"}, [](const Row& r) { return r.source_ip && !r.source_ip->is_v4() ? Value::ip(r.source_ip) : Value(); }},
-    Field<Row>{"stream.header_from", cs("cs1", "header_from"), [](const Row& r) { return Value(domain_part(r.header_from)); }},
-    Field<Row>{"stream.envelope_from", {"suser", "", 1023}, [](const Row& r) { return Value(domain_part(r.envelope_from)); }},
-    Field<Row>{"stream.dkim", cs("cs3", "dkim"), [](const Row& r) { return Value(r.dkim); }},
-    Field<Row>{"stream.spf_domain", kNowhere, [](const Row& r) { return Value(domain_part(r.spf_domain)); }},
-    Field<Row>{"stream.spf_scope", kNowhere, [](const Row& r) { return Value(r.spf_scope); }},
-    Field<Row>{"stream.spf_result", kNowhere, [](const Row& r) { return Value(r.spf_result); }},
-    Field<Row>{"", cs("cs4", "spf"), [](const Row& r) { return Value::spf_of(r); }},
+}, stream_fields<Row>({"suser", "", 1023}), std::array{
     Field<Row>{"stream.adkim", in_msg("adkim"), [](const Row& r) { return Value(name_of(r.adkim)); }},
     Field<Row>{"stream.aspf", in_msg("aspf"), [](const Row& r) { return Value(name_of(r.aspf)); }},
 
@@ -122,10 +167,74 @@ inline constexpr std::array kRecordFields{
     Field<Row>{"", {"outcome", "", 63}, [](const Row& r) { return Value(r.alignment.pass() ? std::string_view("success") : std::string_view("failure")); }},
     Field<Row>{"alignment.dkim", in_msg("aligned_dkim"), [](const Row& r) { return Value(r.alignment.dkim); }},
     Field<Row>{"alignment.spf", in_msg("aligned_spf"), [](const Row& r) { return Value(r.alignment.spf); }},
+}, attribution_fields<Row>());
 
-    // Nothing says yet who sent it: the first revision of an attribution is a later event.
-    Field<Row>{"attribution.revision", cn("cn2", "attribution_revision"), [](const Row&) { return Value(std::int64_t{0}); }},
-    Field<Row>{"attribution.state", flex("flexString1", "attribution_state"), [](const Row&) { return Value(std::string_view("provisional")); }},
+using Arf = ArfEvent;
+inline constexpr auto kArfFields = joined(std::array{
+    Field<Arf>{"", {"type"}, [](const Arf&) { return Value(std::int64_t{0}); }},
+
+    Field<Arf>{"report.number", in_msg("report"), [](const Arf& a) { return Value(a.report); }},
+    Field<Arf>{"report.reporter", cs("cs5", "reporter"), [](const Arf& a) { return Value(domain_part(a.reporter)); }},
+    Field<Arf>{"report.reported_at", cn("deviceCustomDate1", "reported_at"), [](const Arf& a) { return Value::time(a.reported_at); }},
+    Field<Arf>{"report.authenticity", in_msg("authenticity"), [](const Arf& a) { return Value(name_of(a.authenticity)); }},
+    Field<Arf>{"report.derived", in_msg("derived"), [](const Arf& a) { return Value(a.derived); }},
+    Field<Arf>{"report.feedback_type", {"cat", "", 1023}, [](const Arf& a) { return Value(a.feedback_type); }},
+    Field<Arf>{"report.auth_failure", {"reason", "", 1023}, [](const Arf& a) { return Value(a.auth_failure); }},
+    Field<Arf>{"report.delivery_result", {"act", "", 63}, [](const Arf& a) { return Value(a.delivery_result); }},
+    Field<Arf>{"", {"outcome", "", 63}, [](const Arf& a) { return a.kind == Arf::Kind::failure ? Value(std::string_view("failure")) : Value(); }},
+    Field<Arf>{"report.identity_alignment", kNowhere, [](const Arf& a) { return Value(a.identity_alignment); }},
+    Field<Arf>{"report.user_agent", {"requestClientApplication", "", 1023}, [](const Arf& a) { return Value(a.user_agent); }},
+    Field<Arf>{"report.arrival_date", {"start"}, [](const Arf& a) { return Value::time(a.arrival_date); }},
+    Field<Arf>{"report.incidents", kNowhere, [](const Arf& a) { return Value(a.incidents); }},
+    Field<Arf>{"", {"cnt"}, [](const Arf& a) { return small(a.incidents); }},
+    Field<Arf>{"", cn("cn1", "count"), [](const Arf& a) { return large(a.incidents); }},
+    Field<Arf>{"report.authentication_results", kNowhere, [](const Arf& a) { return Value(a.authentication_results); }},
+    Field<Arf>{"report.original_mail_from", kNowhere, [](const Arf& a) { return Value(a.original_mail_from); }},
+    Field<Arf>{"", {"suser", "", 1023}, [](const Arf& a) { return Value(a.original_mail_from.empty() ? domain_part(a.envelope_from) : a.original_mail_from); }},
+    Field<Arf>{"report.original_rcpt_to", {"duser", "", 1023}, [](const Arf& a) { return Value(a.original_rcpt_to); }},
+    Field<Arf>{"report.reported_domain", cs("cs2", "reported_domain"), [](const Arf& a) { return Value::domains(a.reported_domain); }},
+    Field<Arf>{"report.reported_uri_host", {"request", "", 1023}, [](const Arf& a) { return Value::domains(a.reported_uri_host); }},
+    Field<Arf>{"report.subject", kNowhere, [](const Arf& a) { return Value(a.subject); }},
+    Field<Arf>{"report.message_id", {"fileId", "", 1023}, [](const Arf& a) { return Value(a.message_id); }},
+
+    Field<Arf>{"campaign.source", in_msg("campaign_source"), [](const Arf& a) { return Value(name_of(a.campaign_source)); }},
+    Field<Arf>{"campaign.value", flex("flexString2", "campaign"), [](const Arf& a) { return Value(a.campaign); }},
+}, stream_fields<Arf>(kNowhere), attribution_fields<Arf>());
+
+using TlsFailure = TlsFailureEvent;
+inline constexpr std::array kTlsFailureFields{
+    // type 1 = aggregated: a failure stands for `cnt` sessions.
+    Field<TlsFailure>{"", {"type"}, [](const TlsFailure&) { return Value(std::int64_t{1}); }},
+    Field<TlsFailure>{"", {"outcome", "", 63}, [](const TlsFailure&) { return Value(std::string_view("failure")); }},
+
+    Field<TlsFailure>{"report.number", in_msg("report"), [](const TlsFailure& t) { return Value(t.report); }},
+    Field<TlsFailure>{"report.organization_name", cs("cs5", "reporter"), [](const TlsFailure& t) { return Value(t.organization_name); }},
+    Field<TlsFailure>{"report.report_id", flex("flexString2", "report_id"), [](const TlsFailure& t) { return Value(t.report_id); }},
+    Field<TlsFailure>{"report.begin", {"start"}, [](const TlsFailure& t) { return Value::time(t.begin); }},
+    Field<TlsFailure>{"report.end", {"end"}, [](const TlsFailure& t) { return Value::time(t.end); }},
+    Field<TlsFailure>{"report.authenticity", in_msg("authenticity"), [](const TlsFailure& t) { return Value(name_of(t.authenticity)); }},
+
+    Field<TlsFailure>{"policy.ordinal", in_msg("policy"), [](const TlsFailure& t) { return Value(static_cast<std::int64_t>(t.policy_ordinal)); }},
+    Field<TlsFailure>{"policy.type", cs("cs1", "policy_type"), [](const TlsFailure& t) { return Value(t.policy_type); }},
+    Field<TlsFailure>{"policy.domain", cs("cs2", "policy_domain"), [](const TlsFailure& t) { return Value(domain_part(t.policy_domain)); }},
+    Field<TlsFailure>{"policy.mx_host", cs("cs3", "mx_host"), [](const TlsFailure& t) { return Value(t.mx_host); }},
+    Field<TlsFailure>{"policy.successful_sessions", in_msg("successful_sessions"), [](const TlsFailure& t) { return Value(t.total_successful_sessions); }},
+    Field<TlsFailure>{"policy.failed_sessions", in_msg("failed_sessions"), [](const TlsFailure& t) { return Value(t.total_failed_sessions); }},
+
+    Field<TlsFailure>{"failure.ordinal", in_msg("failure"), [](const TlsFailure& t) { return Value(static_cast<std::int64_t>(t.ordinal)); }},
+    Field<TlsFailure>{"failure.result_type", {"cat", "", 1023}, [](const TlsFailure& t) { return Value(t.result_type); }},
+    Field<TlsFailure>{"failure.failed_sessions", kNowhere, [](const TlsFailure& t) { return Value(t.failed_sessions); }},
+    Field<TlsFailure>{"", {"cnt"}, [](const TlsFailure& t) { return small(t.failed_sessions); }},
+    Field<TlsFailure>{"", cn("cn1", "count"), [](const TlsFailure& t) { return large(t.failed_sessions); }},
+    Field<TlsFailure>{"failure.sending_mta_ip", kNowhere, [](const TlsFailure& t) { return Value::ip(t.sending_mta_ip); }},
+    Field<TlsFailure>{"", {"src"}, [](const TlsFailure& t) { return Value::v4(t.sending_mta_ip); }},
+    Field<TlsFailure>{"", kIpv6Source, [](const TlsFailure& t) { return Value::v6(t.sending_mta_ip); }},
+    Field<TlsFailure>{"failure.receiving_ip", kNowhere, [](const TlsFailure& t) { return Value::ip(t.receiving_ip); }},
+    Field<TlsFailure>{"", {"dst"}, [](const TlsFailure& t) { return Value::v4(t.receiving_ip); }},
+    Field<TlsFailure>{"", kIpv6Destination, [](const TlsFailure& t) { return Value::v6(t.receiving_ip); }},
+    Field<TlsFailure>{"failure.receiving_mx_hostname", {"dhost", "", 1023}, [](const TlsFailure& t) { return Value(t.receiving_mx_hostname); }},
+    Field<TlsFailure>{"failure.failure_reason_code", {"reason", "", 1023}, [](const TlsFailure& t) { return Value(t.failure_reason_code); }},
+    Field<TlsFailure>{"failure.additional_information", cs("cs4", "additional_information"), [](const TlsFailure& t) { return Value(t.additional_information); }},
 };
 
 using Quarantined = QuarantineEvent;
@@ -140,5 +249,13 @@ inline constexpr std::array kQuarantineFields{
     Field<Quarantined>{"quarantine.reason", {"msg", "", 1023}, [](const Quarantined& q) { return Value(q.reason); }},
     Field<Quarantined>{"quarantine.bytes", cn("cn2", "bytes"), [](const Quarantined& q) { return Value(static_cast<std::int64_t>(q.bytes)); }},
 };
+
+template <class Body>
+constexpr const auto& fields_of() {
+    if constexpr (std::is_same_v<Body, RecordEvent>) return kRecordFields;
+    if constexpr (std::is_same_v<Body, QuarantineEvent>) return kQuarantineFields;
+    if constexpr (std::is_same_v<Body, ArfEvent>) return kArfFields;
+    if constexpr (std::is_same_v<Body, TlsFailureEvent>) return kTlsFailureFields;
+}
 
 }  // namespace whosent::encode

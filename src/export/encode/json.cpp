@@ -37,12 +37,9 @@ constexpr auto json_fragments(const Fields& fields, std::string_view before_firs
     return fragments;
 }
 
-// append_json closes the group of the last field, whatever the class.
-static_assert(kRecordFields.back().path.contains('.') && kQuarantineFields.back().path.contains('.'));
-
 constexpr auto kEventJson = json_fragments(kEventFields, "{");
-constexpr auto kRecordJson = json_fragments(kRecordFields, ",");
-constexpr auto kQuarantineJson = json_fragments(kQuarantineFields, ",");
+template <class Body>
+constexpr auto kBodyJson = json_fragments(fields_of<Body>(), ",");
 
 // RFC 8259 section 7: quote, backslash and the controls below U+0020 must be escaped. What is not ASCII is checked.
 constexpr auto kPlain = [] {
@@ -170,6 +167,23 @@ void append_value(Buffer& buffer, const Value& value) {
             return append_list(buffer, value.reasons, [&](const EventReason& reason) {
                 append_members(buffer, {{"\"type\":", reason.type}, {"\"comment\":", reason.comment}});
             });
+        case Value::Kind::texts:
+        case Value::Kind::domains: {
+            char before = '[';
+            for (std::string_view text : value.texts) {
+                if (value.kind == Value::Kind::domains) text = domain_part(text);
+                if (text.empty()) continue;
+                buffer.add(before);
+                append_string(buffer, text);
+                before = ',';
+            }
+            return buffer.add(']');
+        }
+        case Value::Kind::authentication:
+            return append_list(buffer, value.authentication, [&](const EventAuthentication& result) {
+                append_members(buffer, {{"\"method\":", result.method}, {"\"result\":", result.result},
+                                        {"\"domain\":", domain_part(result.domain)}, {"\"selector\":", result.selector}});
+            });
         case Value::Kind::object: return append_object(buffer, value.text);
     }
 }
@@ -190,10 +204,12 @@ void append_fields(Buffer& buffer, const Fields& fields, const Fragments& fragme
 void append_json(std::string& out, const Event& event) {
     Buffer buffer(out);
     append_fields(buffer, kEventFields, kEventJson, event);
-    if (const auto* record = std::get_if<RecordEvent>(&event.body)) append_fields(buffer, kRecordFields, kRecordJson, *record);
-    if (const auto* quarantine = std::get_if<QuarantineEvent>(&event.body)) {
-        append_fields(buffer, kQuarantineFields, kQuarantineJson, *quarantine);
-    }
+    std::visit(
+        [&]<class Body>(const Body& body) {
+            static_assert(fields_of<Body>().back().path.contains('.'), "the group of the last field is closed below");
+            append_fields(buffer, fields_of<Body>(), kBodyJson<Body>, body);
+        },
+        event.body);
     buffer.add(std::string_view("}}"));  // the last group, and the event
 }
 

@@ -14,8 +14,14 @@ namespace whosent::encode {
 inline constexpr Seconds kFirstTime = -62'167'219'200;
 inline constexpr Seconds kLastTime = 253'402'300'799;
 
+// Where a domain is expected, some reporters write a whole address. Events carry no local parts.
+[[nodiscard]] inline std::string_view domain_part(std::string_view text) noexcept {
+    const std::size_t at = text.rfind('@');
+    return at == std::string_view::npos ? text : text.substr(at + 1);
+}
+
 struct Value {
-    enum class Kind : std::uint8_t { absent, text, number, boolean, time, address, key, dkim, spf, reasons, object };
+    enum class Kind : std::uint8_t { absent, text, number, boolean, time, address, key, dkim, spf, reasons, texts, domains, authentication, object };
 
     Kind kind = Kind::absent;
     union {
@@ -24,8 +30,10 @@ struct Value {
         const IpAddress* address;
         const Key128* key;
         std::span<const EventDkim> dkim;
-        const RecordEvent* spf;
+        const EventStream* spf;
         std::span<const EventReason> reasons;
+        std::span<const std::string_view> texts;  // texts and domains; an element may be empty, then it is left out
+        std::span<const EventAuthentication> authentication;
     };
 
     constexpr Value() : number(0) {}
@@ -38,6 +46,13 @@ struct Value {
     constexpr Value(std::span<const EventDkim> value) : kind(value.empty() ? Kind::absent : Kind::dkim), dkim(value) {}
     constexpr Value(std::span<const EventReason> value) : kind(value.empty() ? Kind::absent : Kind::reasons), reasons(value) {}
 
+    constexpr Value(std::span<const EventAuthentication> value) : kind(value.empty() ? Kind::absent : Kind::authentication), authentication(value) {}
+    constexpr Value(std::span<const std::string_view> value) : kind(Kind::absent), texts(value) {
+        for (const std::string_view element : value) {
+            if (!element.empty()) kind = Kind::texts;
+        }
+    }
+
     // For the fields that are always there.
     [[nodiscard]] static constexpr Value always(std::string_view text) {
         Value value(text);
@@ -49,6 +64,7 @@ struct Value {
         value.kind = at >= kFirstTime && at <= kLastTime ? Kind::time : Kind::absent;
         return value;
     }
+    [[nodiscard]] static constexpr Value time(std::optional<Seconds> at) { return at ? time(*at) : Value(); }
     [[nodiscard]] static Value ip(const std::optional<IpAddress>& ip) {
         Value value;
         if (ip) {
@@ -57,12 +73,23 @@ struct Value {
         }
         return value;
     }
+    [[nodiscard]] static Value v4(const std::optional<IpAddress>& ip) { return ip && ip->is_v4() ? Value::ip(ip) : Value(); }
+    [[nodiscard]] static Value v6(const std::optional<IpAddress>& ip) { return ip && !ip->is_v4() ? Value::ip(ip) : Value(); }
     // The SPF result as one value.
-    [[nodiscard]] static Value spf_of(const RecordEvent& record) {
+    [[nodiscard]] static Value spf_of(const EventStream& stream) {
         Value value;
-        if (!record.spf_domain.empty() || !record.spf_scope.empty() || !record.spf_result.empty()) {
+        if (!stream.spf_domain.empty() || !stream.spf_scope.empty() || !stream.spf_result.empty()) {
             value.kind = Kind::spf;
-            value.spf = &record;
+            value.spf = &stream;
+        }
+        return value;
+    }
+    // Each element without the local part of an address.
+    [[nodiscard]] static Value domains(std::span<const std::string_view> texts) {
+        Value value;
+        value.texts = texts;
+        for (const std::string_view element : texts) {
+            if (!domain_part(element).empty()) value.kind = Kind::domains;
         }
         return value;
     }
@@ -80,11 +107,5 @@ struct Value {
         return word ? Value(name_of(*word)) : Value();
     }
 };
-
-// Where a domain is expected, some reporters write a whole address. Events carry no local parts.
-[[nodiscard]] inline std::string_view domain_part(std::string_view text) noexcept {
-    const std::size_t at = text.rfind('@');
-    return at == std::string_view::npos ? text : text.substr(at + 1);
-}
 
 }  // namespace whosent::encode

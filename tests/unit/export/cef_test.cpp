@@ -49,6 +49,61 @@ TEST_CASE("a quarantined report's CEF") {
               " msg=the gzip data end early cn2Label=bytes cn2=5000000000");
 }
 
+TEST_CASE("a failure report's CEF") {
+    CHECK(cef_of(test::plain_failure().event) ==
+          "CEF:0|whosent|whosent|" + std::string(kVersion) +
+              "|dmarc.failure|Authentication failure reported|4| externalId=1123456789abcdef0123456789abcdef01234567 cn3Label=sequence cn3=19 rt=1790000002000 type=0"
+              " cs5Label=reporter cs5=receiver.example deviceCustomDate1Label=reported_at deviceCustomDate1=1789999000000 cat=auth-failure reason=dmarc act=reject"
+              " outcome=failure requestClientApplication=Receiver/1.0 start=1789998000000 cnt=2 suser=~1.abcdefghijklmnop@bounce.example.net"
+              " duser=~1.defghijklmnopqrs@receiver.example,~1.efghijklmnopqrst@receiver.example cs2Label=reported_domain cs2=example.com,example.net"
+              " request=shop.example.net fileId=~1.cdefghijklmnopqr flexString2Label=campaign flexString2=s1._domainkey.example.net"
+              " cs6Label=stream_id cs6=00112233445566778899aabbccddeeff src=192.0.2.7 cs1Label=header_from cs1=mail.example.com"
+              " cs3Label=dkim cs3=example.net/s1:pass cs4Label=spf cs4=bounce.example.net:pass"
+              " cn2Label=attribution_revision cn2=0 flexString1Label=attribution_state flexString1=provisional"
+              " msg=report:13 authenticity:authenticated derived:source_ip,arrival_date campaign_source:dkim");
+}
+
+TEST_CASE("a complaint's CEF") {
+    const std::string line = cef_of(test::plain_complaint().event);
+    CHECK(line.starts_with("CEF:0|whosent|whosent|" + std::string(kVersion) + "|feedback.complaint|Complaint about a mail|5| "));
+    CHECK(line.find(" cat=abuse requestClientApplication=") != std::string::npos);
+    for (const std::string_view key : {" outcome=", " act=", " reason="}) CHECK(line.find(key) == std::string::npos);
+}
+
+TEST_CASE("a TLS failure's CEF") {
+    test::SampleEvent sample = test::plain_tls_failure();
+    CHECK(cef_of(sample.event) ==
+          "CEF:0|whosent|whosent|" + std::string(kVersion) +
+              "|tls.failure|TLS failure reported|5| externalId=2123456789abcdef0123456789abcdef01234567 cn3Label=sequence cn3=20 rt=1790000003000 type=1 outcome=failure"
+              " cs5Label=reporter cs5=Example Sender flexString2Label=report_id flexString2=2026-09-20T00:00:00Z_example.com start=1789862400000 end=1789948799000"
+              " cs1Label=policy_type cs1=sts cs2Label=policy_domain cs2=example.com cs3Label=mx_host cs3=mx1.mail.example.com,*.backup.example.com"
+              " cat=certificate-expired cnt=100 c6a2Label=Source IPv6 Address c6a2=2001:db8:abcd:12::1 dst=192.0.2.25 dhost=mx1.mail.example.com"
+              " reason=X509_V_ERR_CERT_HAS_EXPIRED cs4Label=additional_information cs4=https://sender.example/errors?code\\=10"
+              " msg=report:14 authenticity:unknown policy:1 successful_sessions:5326 failed_sessions:303 failure:2");
+    std::swap(sample.tls().sending_mta_ip, sample.tls().receiving_ip);
+    CHECK(cef_of(sample.event).find(" src=192.0.2.25 c6a3Label=Destination IPv6 Address c6a3=2001:db8:abcd:12::1 ") != std::string::npos);
+}
+
+TEST_CASE("a failure without an envelope sender names the stream's domain") {
+    test::SampleEvent sample = test::plain_failure();
+    sample.arf().original_mail_from = {};
+    CHECK(cef_of(sample.event).find(" suser=bounce.example.net ") != std::string::npos);
+    sample.arf().envelope_from = {};
+    CHECK(cef_of(sample.event).find(" suser=") == std::string::npos);
+}
+
+TEST_CASE("a word of msg that is empty once it is written is left out") {
+    test::SampleEvent sample = test::plain_failure();
+    for (const std::string_view blank : {"", " ", "\t "}) {
+        sample.lists[1] = {blank};
+        sample.link();
+        CHECK(raw_value(cef_of(sample.event), "msg", "") == "report:13 authenticity:authenticated campaign_source:dkim");
+    }
+    sample.lists[1] = {"a ", "", "b\nreport:99"};
+    sample.link();
+    CHECK(raw_value(cef_of(sample.event), "msg", "") == "report:13 authenticity:authenticated derived:a ,b\\nreport:99 campaign_source:dkim");
+}
+
 TEST_CASE("an extension value is escaped, trimmed and free of control characters") {
     struct Row {
         std::string_view text, raw;
@@ -188,13 +243,46 @@ TEST_CASE("severity follows judgement, then disposition") {
     }
 }
 
+TEST_CASE("severity of what is no row") {
+    struct Row {
+        std::string_view word;
+        std::int64_t failure, complaint, tls;  // delivery result, feedback type, policy type
+    };
+    const Row rows[] = {
+        {"", 6, 5, 3},       {"odd", 6, 5, 3},   {"delivered", 6, 5, 3}, {"spam", 5, 5, 3},  {"policy", 5, 5, 3}, {"reject", 4, 5, 3},
+        {"fraud", 6, 7, 3}, {"virus", 6, 7, 3}, {"sts", 6, 5, 5},       {"tlsa", 6, 5, 5}, {"no-policy-found", 6, 5, 3},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(row.word);
+        test::SampleEvent failure = test::plain_failure(), complaint = test::plain_complaint(), tls = test::plain_tls_failure();
+        failure.arf().delivery_result = complaint.arf().feedback_type = tls.tls().policy_type = row.word;
+        CHECK(encode::severity_of(failure.event) == row.failure);
+        CHECK(encode::severity_of(complaint.event) == row.complaint);
+        CHECK(encode::severity_of(tls.event) == row.tls);
+    }
+}
+
 TEST_CASE("msg stays within its length with the longest words") {
     test::SampleEvent sample = test::plain_record();
     RecordEvent& record = sample.record();
-    record.report = std::numeric_limits<std::int64_t>::min();
+    constexpr std::int64_t record_number = std::numeric_limits<std::int64_t>::min();
+    record.report = record_number;
     record.ordinal = std::numeric_limits<std::int64_t>::max();
     record.pct = std::numeric_limits<int>::min();
     record.p = record.sp = record.np = Policy::quarantine;
+    CHECK(raw_value(cef_of(sample.event), "msg", "").size() <= 1023);
+
+    sample = test::plain_failure();
+    sample.arf().report = record_number;
+    sample.lists[1].assign(5000, "a_field_of_a_report");
+    sample.link();
+    const std::string msg = raw_value(cef_of(sample.event), "msg", "");
+    CHECK(msg.size() <= 1023);
+    CHECK(msg.find(",a_field_of_a_report campaign_source:") != std::string::npos);
+
+    sample = test::plain_tls_failure();
+    sample.tls().report = record_number;
+    sample.tls().total_successful_sessions = sample.tls().total_failed_sessions = record_number;
     CHECK(raw_value(cef_of(sample.event), "msg", "").size() <= 1023);
 }
 
@@ -214,4 +302,6 @@ TEST_CASE("no class uses a CEF key or a JSON path twice, nor a consumer's key") 
     };
     check(encode::kRecordFields);
     check(encode::kQuarantineFields);
+    check(encode::kArfFields);
+    check(encode::kTlsFailureFields);
 }

@@ -125,6 +125,56 @@ TEST_CASE("a quarantined report's JSON") {
           R"("quarantine":{"number":7,"collector":"files","name":"inbox/odd.eml","reason_code":"truncated","reason":"the gzip data end early","bytes":5000000000}})");
 }
 
+TEST_CASE("a failure report's JSON") {
+    CHECK(json_of(test::plain_failure().event) ==
+          R"({"id":"1123456789abcdef0123456789abcdef01234567","sequence":19,"class":"dmarc.failure","time":"2026-09-21T14:13:22Z","severity":4,)"
+          R"("report":{"number":13,"reporter":"receiver.example","reported_at":"2026-09-21T13:56:40Z","authenticity":"authenticated",)"
+          R"("derived":["source_ip","arrival_date"],"feedback_type":"auth-failure","auth_failure":"dmarc","delivery_result":"reject",)"
+          R"("identity_alignment":["none"],"user_agent":"Receiver/1.0","arrival_date":"2026-09-21T13:40:00Z","incidents":2,)"
+          R"("authentication_results":[{"method":"dkim","result":"pass","domain":"example.net","selector":"s1"},{"method":"spf","result":"pass","domain":"bounce.example.net"}],)"
+          R"("original_mail_from":"~1.abcdefghijklmnop@bounce.example.net",)"
+          R"("original_rcpt_to":["~1.defghijklmnopqrs@receiver.example","~1.efghijklmnopqrst@receiver.example"],)"
+          R"("reported_domain":["example.com","example.net"],"reported_uri_host":["shop.example.net"],)"
+          R"("subject":"~1.bcdefghijklmnopq","message_id":"~1.cdefghijklmnopqr"},"campaign":{"source":"dkim","value":"s1._domainkey.example.net"},)"
+          R"("stream":{"id":"00112233445566778899aabbccddeeff","source_ip":"192.0.2.7","header_from":"mail.example.com","envelope_from":"bounce.example.net",)"
+          R"("dkim":[{"domain":"example.net","selector":"s1","result":"pass"}],"spf_domain":"bounce.example.net","spf_result":"pass"},)"
+          R"("attribution":{"revision":0,"state":"provisional"}})");
+    CHECK(holds(json_of(test::plain_complaint().event), R"("class":"feedback.complaint",)"));
+}
+
+TEST_CASE("a TLS failure's JSON") {
+    CHECK(json_of(test::plain_tls_failure().event) ==
+          R"({"id":"2123456789abcdef0123456789abcdef01234567","sequence":20,"class":"tls.failure","time":"2026-09-21T14:13:23Z","severity":5,)"
+          R"("report":{"number":14,"organization_name":"Example Sender","report_id":"2026-09-20T00:00:00Z_example.com",)"
+          R"("begin":"2026-09-20T00:00:00Z","end":"2026-09-20T23:59:59Z","authenticity":"unknown"},)"
+          R"("policy":{"ordinal":1,"type":"sts","domain":"example.com","mx_host":["mx1.mail.example.com","*.backup.example.com"],)"
+          R"("successful_sessions":5326,"failed_sessions":303},)"
+          R"("failure":{"ordinal":2,"result_type":"certificate-expired","failed_sessions":100,"sending_mta_ip":"2001:db8:abcd:12::1","receiving_ip":"192.0.2.25",)"
+          R"("receiving_mx_hostname":"mx1.mail.example.com","failure_reason_code":"X509_V_ERR_CERT_HAS_EXPIRED",)"
+          R"("additional_information":"https://sender.example/errors?code=10"}})");
+}
+
+TEST_CASE("what is absent in a failure, a complaint or a TLS failure is left out of its JSON") {
+    const std::string head = R"({"id":"b","sequence":0,"class":")";
+    const std::string arf = R"("time":"1970-01-01T00:00:00Z","severity":)";
+    const std::string rest = R"("report":{"number":0,"authenticity":"unknown"},"campaign":{"source":"none"},"stream":{"id":"00000000000000000000000000000000"},)"
+                             R"("attribution":{"revision":0,"state":"provisional"}})";
+    const auto bare = test::bare_events();
+    CHECK(json_of(bare[0].event) == head + R"(dmarc.failure",)" + arf + "6," + rest);
+    CHECK(json_of(bare[1].event) == head + R"(feedback.complaint",)" + arf + "5," + rest);
+    CHECK(json_of(bare[2].event) == head + R"(tls.failure",)" + arf + R"(3,"report":{"number":0,"authenticity":"unknown"},"policy":{"ordinal":0},"failure":{"ordinal":0}})");
+}
+
+TEST_CASE("empty elements of a list are left out, and a list of nothing else") {
+    test::SampleEvent sample = test::plain_failure();
+    sample.lists = {{{"", ""}, {"", "a", "", "b"}, {}, {"", "x@", "@"}, {"someone@example.org", ""}}};
+    sample.link();
+    const std::string json = json_of(sample.event);
+    for (const std::string_view absent : {"identity_alignment", "original_rcpt_to", "reported_domain", "someone"}) CHECK_FALSE(holds(json, absent));
+    CHECK(holds(json, R"("derived":["a","b"],)"));
+    CHECK(holds(json, R"("reported_uri_host":["example.org"],)"));
+}
+
 TEST_CASE("a row's detail is passed on only as one JSON object on one line") {
     struct Row {
         std::string_view detail, json;  // json empty: left out

@@ -18,20 +18,36 @@ struct SampleEvent {
     std::deque<std::string> texts;
     std::vector<EventDkim> dkim;
     std::vector<EventReason> reasons;
+    std::vector<EventAuthentication> authentication;
+    // identity_alignment, derived, original_rcpt_to, reported_domain, reported_uri_host; mx_host is the first
+    std::array<std::vector<std::string_view>, 5> lists;
 
     SampleEvent() = default;
     SampleEvent(SampleEvent&&) = default;
+    SampleEvent& operator=(SampleEvent&&) = default;
     SampleEvent(const SampleEvent&) = delete;
 
     std::string_view keep(std::string text) { return texts.emplace_back(std::move(text)); }
     RecordEvent& record() { return std::get<RecordEvent>(event.body); }
     QuarantineEvent& quarantine() { return std::get<QuarantineEvent>(event.body); }
+    ArfEvent& arf() { return std::get<ArfEvent>(event.body); }
+    TlsFailureEvent& tls() { return std::get<TlsFailureEvent>(event.body); }
     // The lists are set; to be called when they are complete.
     void link() {
         if (auto* record = std::get_if<RecordEvent>(&event.body)) {
             record->dkim = dkim;
             record->reasons = reasons;
         }
+        if (auto* arf = std::get_if<ArfEvent>(&event.body)) {
+            arf->dkim = dkim;
+            arf->authentication_results = authentication;
+            arf->identity_alignment = lists[0];
+            arf->derived = lists[1];
+            arf->original_rcpt_to = lists[2];
+            arf->reported_domain = lists[3];
+            arf->reported_uri_host = lists[4];
+        }
+        if (auto* tls = std::get_if<TlsFailureEvent>(&event.body)) tls->mx_host = lists[0];
     }
 };
 
@@ -84,12 +100,103 @@ inline SampleEvent bare_record() {
     return sample;
 }
 
+inline std::vector<SampleEvent> bare_events() {
+    std::vector<SampleEvent> samples(3);
+    for (SampleEvent& sample : samples) sample.event.id = "b";
+    samples[0].event.body = ArfEvent{};
+    samples[1].event.body = ArfEvent{};
+    samples[1].arf().kind = ArfEvent::Kind::complaint;
+    samples[2].event.body = TlsFailureEvent{};
+    return samples;
+}
+
 inline SampleEvent plain_quarantine() {
     SampleEvent sample;
     sample.event.sequence = 18;
     sample.event.id = "00000000000000000000000000000000000000ff";
     sample.event.published = 1'790'000'001;
     sample.event.body = QuarantineEvent{7, "files", "inbox/odd.eml", "truncated", "the gzip data end early", 5'000'000'000};
+    return sample;
+}
+
+inline SampleEvent plain_failure() {
+    SampleEvent sample;
+    sample.event.sequence = 19;
+    sample.event.id = "1123456789abcdef0123456789abcdef01234567";
+    sample.event.published = 1'790'000'002;
+    ArfEvent arf;
+    arf.kind = ArfEvent::Kind::failure;
+    arf.report = 13;
+    arf.reporter = "receiver.example";
+    arf.reported_at = 1'789'999'000;
+    arf.authenticity = Authenticity::authenticated;
+    arf.feedback_type = "auth-failure";
+    arf.auth_failure = "dmarc";
+    arf.delivery_result = "reject";
+    arf.user_agent = "Receiver/1.0";
+    arf.arrival_date = 1'789'998'000;
+    arf.incidents = 2;
+    arf.original_mail_from = "~1.abcdefghijklmnop@bounce.example.net";
+    arf.subject = "~1.bcdefghijklmnopq";
+    arf.message_id = "~1.cdefghijklmnopqr";
+    arf.campaign_source = CampaignSource::dkim;
+    arf.campaign = "s1._domainkey.example.net";
+    for (std::size_t i = 0; i < arf.stream.size(); ++i) arf.stream[i] = static_cast<std::uint8_t>(i * 17);
+    arf.source_ip = IpAddress::parse("192.0.2.7");
+    arf.header_from = "mail.example.com";
+    arf.envelope_from = "bounce.example.net";
+    arf.spf_domain = "bounce.example.net";
+    arf.spf_result = "pass";
+    sample.event.body = arf;
+    sample.dkim = {{"example.net", "s1", "pass"}};
+    sample.authentication = {{"dkim", "pass", "example.net", "s1"}, {"spf", "pass", "bounce.example.net", ""}};
+    sample.lists = {{{"none"},
+                     {"source_ip", "arrival_date"},
+                     {"~1.defghijklmnopqrs@receiver.example", "~1.efghijklmnopqrst@receiver.example"},
+                     {"example.com", "example.net"},
+                     {"shop.example.net"}}};
+    sample.link();
+    return sample;
+}
+
+inline SampleEvent plain_complaint() {
+    SampleEvent sample = plain_failure();
+    ArfEvent& arf = sample.arf();
+    arf.kind = ArfEvent::Kind::complaint;
+    arf.feedback_type = "abuse";
+    arf.auth_failure = arf.delivery_result = {};
+    sample.lists[0].clear();
+    sample.link();
+    return sample;
+}
+
+inline SampleEvent plain_tls_failure() {
+    SampleEvent sample;
+    sample.event.sequence = 20;
+    sample.event.id = "2123456789abcdef0123456789abcdef01234567";
+    sample.event.published = 1'790'000'003;
+    TlsFailureEvent tls;
+    tls.report = 14;
+    tls.organization_name = "Example Sender";
+    tls.report_id = "2026-09-20T00:00:00Z_example.com";
+    tls.begin = 1'789'862'400;
+    tls.end = 1'789'948'799;
+    tls.policy_ordinal = 1;
+    tls.policy_type = "sts";
+    tls.policy_domain = "example.com";
+    tls.total_successful_sessions = 5326;
+    tls.total_failed_sessions = 303;
+    tls.ordinal = 2;
+    tls.result_type = "certificate-expired";
+    tls.failed_sessions = 100;
+    tls.sending_mta_ip = IpAddress::parse("2001:db8:abcd:12::1");
+    tls.receiving_ip = IpAddress::parse("192.0.2.25");
+    tls.receiving_mx_hostname = "mx1.mail.example.com";
+    tls.failure_reason_code = "X509_V_ERR_CERT_HAS_EXPIRED";
+    tls.additional_information = "https://sender.example/errors?code=10";
+    sample.event.body = tls;
+    sample.lists[0] = {"mx1.mail.example.com", "*.backup.example.com"};
+    sample.link();
     return sample;
 }
 
@@ -124,6 +231,7 @@ inline std::vector<std::string> hostile_texts() {
         "@",
         std::string(100, 'x'),
         std::string(5000, 'y'),
+        std::string(100'000, '|') + "=\\\n",
         std::string(3999, 'z') + "\xF0\x9F\x93\xA7",
         std::string(1022, 'z') + "==",
         std::string(2500, '='),
@@ -148,6 +256,34 @@ std::optional<Enum> random_enum(std::mt19937_64& random, unsigned values) {
     return pick == values ? std::nullopt : std::optional(static_cast<Enum>(pick));
 }
 
+using NextText = std::function<std::string_view()>;
+
+inline std::optional<IpAddress> random_ip(std::mt19937_64& random) {
+    std::array<std::uint8_t, 16> address{};
+    for (auto& byte : address) byte = random() % 3 ? static_cast<std::uint8_t>(random()) : std::uint8_t{0};
+    const std::size_t address_bytes = random() % 3 == 0 ? 0 : random() % 2 ? 4 : 16;
+    return IpAddress::from_bytes({address.data(), address_bytes});
+}
+
+inline std::optional<std::int64_t> random_count(std::mt19937_64& random) {
+    constexpr std::int64_t kCounts[] = {0, 1, 250, 2'147'483'647, 2'147'483'648, 9'000'000'000'000, -5};
+    return random() % 4 ? std::optional(kCounts[random() % 7]) : std::nullopt;
+}
+
+inline std::optional<Seconds> random_time(std::mt19937_64& random) {
+    return random() % 4 ? std::optional(static_cast<Seconds>(random() % 600'000'000'000) - 4'000'000'000) : std::nullopt;
+}
+
+inline void fill_stream(EventStream& stream, std::mt19937_64& random, const NextText& next) {
+    for (auto& byte : stream.stream) byte = static_cast<std::uint8_t>(random());
+    stream.source_ip = random_ip(random);
+    stream.header_from = next();
+    stream.envelope_from = next();
+    stream.spf_domain = next();
+    stream.spf_scope = next();
+    stream.spf_result = next();
+}
+
 // `text` gives each text in turn.
 inline SampleEvent record_of_texts(std::mt19937_64& random, const std::function<std::string()>& text) {
     SampleEvent sample;
@@ -169,23 +305,13 @@ inline SampleEvent record_of_texts(std::mt19937_64& random, const std::function<
     if (random() % 2) record.pct = static_cast<int>(random() % 101);
     record.superseded = random() % 2;
     record.ordinal = random() % 1'000'000;
-    constexpr std::int64_t kCounts[] = {0, 1, 250, 2'147'483'647, 2'147'483'648, 9'000'000'000'000, -5};
-    if (random() % 4) record.count = kCounts[random() % 7];
+    record.count = random_count(random);
     record.disposition = random_enum<Disposition>(random, 4);
     record.evaluated_dkim = random_enum<DmarcResult>(random, 2);
     record.evaluated_spf = random_enum<DmarcResult>(random, 2);
     record.envelope_to = next();
     if (random() % 3 == 0) record.detail = R"({"fo":"1","nested":{"list":[1,2.5,null,"x\ny"]}})";
-    for (auto& byte : record.stream) byte = static_cast<std::uint8_t>(random());
-    std::array<std::uint8_t, 16> address{};
-    for (auto& byte : address) byte = random() % 3 ? static_cast<std::uint8_t>(random()) : std::uint8_t{0};
-    const std::size_t address_bytes = random() % 3 == 0 ? 0 : random() % 2 ? 4 : 16;
-    record.source_ip = IpAddress::from_bytes({address.data(), address_bytes});
-    record.header_from = next();
-    record.envelope_from = next();
-    record.spf_domain = next();
-    record.spf_scope = next();
-    record.spf_result = next();
+    fill_stream(record, random, next);
     record.adkim = static_cast<AlignmentMode>(random() % 2);
     record.aspf = static_cast<AlignmentMode>(random() % 2);
     record.alignment.dkim = random() % 2;
@@ -214,21 +340,98 @@ inline SampleEvent quarantine_of_texts(std::mt19937_64& random, const std::funct
     return sample;
 }
 
+inline SampleEvent arf_of_texts(std::mt19937_64& random, const std::function<std::string()>& text) {
+    SampleEvent sample;
+    sample.event.sequence = static_cast<std::int64_t>(random() >> 20);
+    sample.event.id = sample.keep(std::to_string(random()));
+    sample.event.published = static_cast<Seconds>(random() % 4'000'000'000);
+    const auto next = [&] { return sample.keep(text()); };
+    ArfEvent arf;
+    arf.kind = static_cast<ArfEvent::Kind>(random() % 2);
+    arf.report = static_cast<std::int64_t>(random() % 1'000'000);
+    arf.reporter = next();
+    arf.reported_at = random_time(random);
+    arf.authenticity = static_cast<Authenticity>(random() % 3);
+    constexpr std::string_view kTypes[] = {"abuse", "fraud", "virus"}, kResults[] = {"delivered", "spam", "policy", "reject", "other"};
+    arf.feedback_type = random() % 2 ? next() : kTypes[random() % 3];
+    arf.auth_failure = next();
+    arf.delivery_result = random() % 2 ? next() : kResults[random() % 5];
+    arf.user_agent = next();
+    arf.arrival_date = random_time(random);
+    arf.incidents = random_count(random);
+    arf.original_mail_from = next();
+    arf.subject = next();
+    arf.message_id = next();
+    arf.campaign_source = static_cast<CampaignSource>(random() % 8);
+    arf.campaign = next();
+    fill_stream(arf, random, next);
+    sample.event.body = arf;
+    for (auto n = random() % 4; n > 0; --n) sample.dkim.push_back({next(), next(), next()});
+    for (auto n = random() % 4; n > 0; --n) sample.authentication.push_back({next(), next(), next(), next()});
+    for (auto& list : sample.lists) {
+        for (auto n = random() % 4; n > 0; --n) list.push_back(next());
+    }
+    sample.link();
+    return sample;
+}
+
+inline SampleEvent tls_failure_of_texts(std::mt19937_64& random, const std::function<std::string()>& text) {
+    SampleEvent sample;
+    sample.event.sequence = static_cast<std::int64_t>(random() >> 20);
+    sample.event.id = sample.keep(std::to_string(random()));
+    sample.event.published = static_cast<Seconds>(random() % 4'000'000'000);
+    const auto next = [&] { return sample.keep(text()); };
+    TlsFailureEvent tls;
+    tls.report = static_cast<std::int64_t>(random() % 1'000'000);
+    tls.organization_name = next();
+    tls.report_id = next();
+    tls.begin = random_time(random);
+    tls.end = random_time(random);
+    tls.authenticity = static_cast<Authenticity>(random() % 3);
+    tls.policy_ordinal = random() % 100;
+    constexpr std::string_view kPolicies[] = {"tlsa", "sts", "no-policy-found"};
+    tls.policy_type = random() % 2 ? next() : kPolicies[random() % 3];
+    tls.policy_domain = next();
+    tls.total_successful_sessions = random_count(random);
+    tls.total_failed_sessions = random_count(random);
+    tls.ordinal = random() % 100;
+    tls.result_type = next();
+    tls.failed_sessions = random_count(random);
+    tls.sending_mta_ip = random_ip(random);
+    tls.receiving_ip = random_ip(random);
+    tls.receiving_mx_hostname = next();
+    tls.failure_reason_code = next();
+    tls.additional_information = next();
+    sample.event.body = tls;
+    for (auto n = random() % 4; n > 0; --n) sample.lists[0].push_back(next());
+    sample.link();
+    return sample;
+}
+
 inline std::vector<SampleEvent> sample_events(std::uint64_t seed, std::size_t random_events) {
     std::vector<SampleEvent> samples;
     samples.push_back(plain_record());
     samples.push_back(bare_record());
     samples.push_back(plain_quarantine());
+    samples.push_back(plain_failure());
+    samples.push_back(plain_complaint());
+    samples.push_back(plain_tls_failure());
+    for (auto& bare : bare_events()) samples.push_back(std::move(bare));
 
     // Random numbers straight from the engine, so that a seed gives the same events with every standard library.
     std::mt19937_64 random(seed);
     for (const std::string& hostile : hostile_texts()) {
         samples.push_back(record_of_texts(random, [&] { return hostile; }));
         samples.push_back(quarantine_of_texts(random, [&] { return hostile; }));
+        samples.push_back(arf_of_texts(random, [&] { return hostile; }));
+        samples.push_back(tls_failure_of_texts(random, [&] { return hostile; }));
     }
     for (std::size_t i = 0; i < random_events; ++i) {
         const auto text = [&] { return random_text(random); };
-        samples.push_back(i % 8 == 0 ? quarantine_of_texts(random, text) : record_of_texts(random, text));
+        samples.push_back(i % 8 == 0   ? quarantine_of_texts(random, text)
+                          : i % 8 < 3  ? arf_of_texts(random, text)
+                          : i % 8 == 3 ? tls_failure_of_texts(random, text)
+                                       : record_of_texts(random, text));
     }
     // More signatures than a key takes.
     SampleEvent many = plain_record();

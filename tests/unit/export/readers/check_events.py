@@ -22,10 +22,11 @@ CEF_INT_MAX = 2**31 - 1
 
 # Lengths of the extension dictionary; keys that are not here must not be sent.
 LENGTHS = {"externalId": 40, "act": 63, "outcome": 63, "cat": 1023, "reason": 1023, "msg": 1023, "suser": 1023, "duser": 1023, "fname": 1023,
+           "dhost": 1023, "request": 1023, "requestClientApplication": 1023, "fileId": 1023,
            "flexString1": 1023, "flexString2": 1023, **{f"cs{i}": 4000 for i in range(1, 7)}}
-LABELLED = {"c6a2", "cn1", "cn2", "cn3", "flexString1", "flexString2", *(f"cs{i}" for i in range(1, 7))}
-NUMBERS = {"rt", "start", "end", "cnt", "cn1", "cn2", "cn3", "type"}
-OTHERS = {"src", "c6a2"}
+LABELLED = {"c6a2", "c6a3", "deviceCustomDate1", "cn1", "cn2", "cn3", "flexString1", "flexString2", *(f"cs{i}" for i in range(1, 7))}
+NUMBERS = {"rt", "start", "end", "cnt", "cn1", "cn2", "cn3", "type", "deviceCustomDate1"}
+OTHERS = {"src", "c6a2", "dst", "c6a3"}
 
 
 def text_of(hexadecimal):
@@ -50,8 +51,15 @@ def present(members):
 # ---- what the JSON should hold ----
 
 def severity_of(event):
-    if text_of(event["class"]) == "report.quarantined":
+    kind = text_of(event["class"])
+    if kind == "report.quarantined":
         return 3
+    if kind == "feedback.complaint":
+        return 7 if text_of(event["feedback_type"]) in ("fraud", "virus") else 5
+    if kind == "dmarc.failure":
+        return {"reject": 4, "spam": 5, "policy": 5}.get(text_of(event["delivery_result"]), 6)
+    if kind == "tls.failure":
+        return 5 if text_of(event["policy_type"]) in ("sts", "tlsa") else 3
     if event["judgement"] == "pass":
         return 1
     if event["judgement"] in ("forwarded", "mailing_list"):
@@ -66,6 +74,31 @@ def expected_json(event):
         expected["quarantine"] = present({
             "number": event["number"], "bytes": event["bytes"], **{key: text_of(event[key]) for key in ("collector", "name", "reason_code", "reason")}})
         return expected
+    if expected["class"] == "tls.failure":
+        expected["report"] = present({
+            "number": event["report"], "organization_name": text_of(event["organization_name"]), "report_id": text_of(event["report_id"]),
+            "begin": optional_time(event, "begin"), "end": optional_time(event, "end"), "authenticity": event["authenticity"]})
+        expected["policy"] = present({
+            "ordinal": event["policy_ordinal"], "type": text_of(event["policy_type"]), "domain": domain_of(event["policy_domain"]),
+            "mx_host": texts_of(event["mx_host"]), "successful_sessions": event.get("successful_sessions"), "failed_sessions": event.get("policy_failed_sessions")})
+        expected["failure"] = present({
+            "ordinal": event["ordinal"], "failed_sessions": event.get("failed_sessions"), "sending_mta_ip": address_of(event, "sending_mta_ip"),
+            "receiving_ip": address_of(event, "receiving_ip"),
+            **{key: text_of(event[key]) for key in ("result_type", "receiving_mx_hostname", "failure_reason_code", "additional_information")}})
+        return expected
+    if expected["class"] in ("dmarc.failure", "feedback.complaint"):
+        expected["report"] = present({
+            "number": event["report"], "reporter": domain_of(event["reporter"]), "authenticity": event["authenticity"], "incidents": event.get("incidents"),
+            **{key: optional_time(event, key) for key in ("reported_at", "arrival_date")},
+            **{key: texts_of(event[key]) for key in ("derived", "identity_alignment", "original_rcpt_to")},
+            **{key: domains_of(event[key]) for key in ("reported_domain", "reported_uri_host")},
+            **{key: text_of(event[key]) for key in ("feedback_type", "auth_failure", "delivery_result", "user_agent", "original_mail_from", "subject", "message_id")},
+            "authentication_results": [present({"method": text_of(method), "result": text_of(result), "domain": domain_of(domain), "selector": text_of(selector)})
+                                       for method, result, domain, selector in event["authentication_results"]]})
+        expected["campaign"] = present({"source": event["campaign_source"], "value": text_of(event["campaign"])})
+        expected["stream"] = stream_of(event)
+        expected["attribution"] = {"revision": 0, "state": "provisional"}
+        return expected
     expected["report"] = present({
         "number": event["report"], "org_name": text_of(event["org_name"]), "report_id": text_of(event["report_id"]), "domain": domain_of(event["domain"]),
         "begin": time_of(event["begin"]), "end": time_of(event["end"]), "authenticity": event["authenticity"], "superseded": event["superseded"],
@@ -74,19 +107,34 @@ def expected_json(event):
         "ordinal": event["ordinal"], **{key: event.get(key) for key in ("count", "disposition", "evaluated_dkim", "evaluated_spf")},
         "reasons": [present({"type": text_of(kind), "comment": text_of(comment)}) for kind, comment in event["reasons"]],
         "envelope_to": domain_of(event["envelope_to"]), "detail": json.loads(text_of(event["detail"]) or "null")})
-    expected["stream"] = present({
-        "id": event["stream"], "source_ip": address_of(event), "header_from": domain_of(event["header_from"]), "envelope_from": domain_of(event["envelope_from"]),
-        "dkim": [present({"domain": domain_of(domain), "selector": text_of(selector), "result": text_of(result)}) for domain, selector, result in event["dkim"]],
-        "spf_domain": domain_of(event["spf_domain"]), "spf_scope": text_of(event["spf_scope"]), "spf_result": text_of(event["spf_result"]),
-        "adkim": event["adkim"], "aspf": event["aspf"]})
+    expected["stream"] = stream_of(event) | {"adkim": event["adkim"], "aspf": event["aspf"]}
     expected["judgement"] = event["judgement"]
     expected["alignment"] = {"dkim": event["aligned_dkim"], "spf": event["aligned_spf"]}
     expected["attribution"] = {"revision": 0, "state": "provisional"}
     return expected
 
 
-def address_of(event):
-    return str(ipaddress.ip_address(bytes.fromhex(event["source_ip"]))) if "source_ip" in event else None
+def stream_of(event):
+    return present({
+        "id": event["stream"], "source_ip": address_of(event), "header_from": domain_of(event["header_from"]), "envelope_from": domain_of(event["envelope_from"]),
+        "dkim": [present({"domain": domain_of(domain), "selector": text_of(selector), "result": text_of(result)}) for domain, selector, result in event["dkim"]],
+        "spf_domain": domain_of(event["spf_domain"]), "spf_scope": text_of(event["spf_scope"]), "spf_result": text_of(event["spf_result"])})
+
+
+def texts_of(texts):
+    return [text_of(text) for text in texts if text]
+
+
+def domains_of(texts):
+    return [domain for domain in map(domain_of, texts) if domain]
+
+
+def optional_time(event, key):
+    return time_of(event[key]) if key in event else None
+
+
+def address_of(event, key="source_ip"):
+    return str(ipaddress.ip_address(bytes.fromhex(event[key]))) if key in event else None
 
 
 def no_duplicates(pairs):
@@ -141,6 +189,22 @@ def result_of(domain, detail, result):
     return domain_of(domain) + ("/" + text_of(detail) if detail else "") + (":" + text_of(result) if result else "")
 
 
+def words_of(words):
+    return " ".join(f"{word}:{str(value).lower() if isinstance(value, bool) else value}" for word, value in words.items() if value is not None)
+
+
+def cef_times(**times):
+    return {key: value * 1000 for key, value in times.items() if value is not None and value >= 0 and time_of(value)}
+
+
+def cef_count(count):
+    return {} if count is None else {"cnt" if 0 <= count <= CEF_INT_MAX else "cn1": count}
+
+
+def cef_address(address, v4, v6):
+    return {} if address is None else {v6 if ":" in address else v4: address}
+
+
 def expected_cef(event):
     quarantined = text_of(event["class"]) == "report.quarantined"
     texts = {"externalId": text_of(event["id"])}
@@ -152,6 +216,36 @@ def expected_cef(event):
         texts |= {"cs1": text_of(event["collector"]), "fname": text_of(event["name"]), "reason": text_of(event["reason_code"]), "msg": text_of(event["reason"]),
                   "act": "quarantined", "outcome": "failure"}
         name = "Report could not be read"
+    elif text_of(event["class"]) == "tls.failure":
+        numbers |= {"type": 1, **cef_times(start=event.get("begin"), end=event.get("end")), **cef_count(event.get("failed_sessions"))}
+        labels |= {"cn1": "count", "cs1": "policy_type", "cs2": "policy_domain", "cs3": "mx_host", "cs4": "additional_information", "cs5": "reporter",
+                   "flexString2": "report_id"}
+        texts |= {
+            "outcome": "failure", "cs1": text_of(event["policy_type"]), "cs2": domain_of(event["policy_domain"]), "cs3": joined(texts_of(event["mx_host"]), 4000),
+            "cs4": text_of(event["additional_information"]), "cs5": text_of(event["organization_name"]), "flexString2": text_of(event["report_id"]),
+            "cat": text_of(event["result_type"]), "reason": text_of(event["failure_reason_code"]), "dhost": text_of(event["receiving_mx_hostname"]),
+            **cef_address(address_of(event, "sending_mta_ip"), "src", "c6a2"), **cef_address(address_of(event, "receiving_ip"), "dst", "c6a3")}
+        labels |= {"c6a2": "Source IPv6 Address", "c6a3": "Destination IPv6 Address"}
+        texts["msg"] = words_of({
+            "report": event["report"], "authenticity": event["authenticity"], "policy": event["policy_ordinal"],
+            "successful_sessions": event.get("successful_sessions"), "failed_sessions": event.get("policy_failed_sessions"), "failure": event["ordinal"]})
+        name = "TLS failure reported"
+    elif text_of(event["class"]) in ("dmarc.failure", "feedback.complaint"):
+        failure = text_of(event["class"]) == "dmarc.failure"
+        numbers |= {"type": 0, "cn2": 0, **cef_times(start=event.get("arrival_date"), deviceCustomDate1=event.get("reported_at")), **cef_count(event.get("incidents"))}
+        labels |= {"cn1": "count", "cn2": "attribution_revision", "cs1": "header_from", "cs2": "reported_domain", "cs3": "dkim", "cs4": "spf", "cs5": "reporter",
+                   "cs6": "stream_id", "flexString1": "attribution_state", "flexString2": "campaign", "c6a2": "Source IPv6 Address", "deviceCustomDate1": "reported_at"}
+        texts |= {
+            "outcome": "failure" if failure else "", "cs1": domain_of(event["header_from"]), "cs2": joined(domains_of(event["reported_domain"]), 4000),
+            "cs3": joined([result_of(*dkim) for dkim in event["dkim"]], 4000), "cs4": result_of(event["spf_domain"], event["spf_scope"], event["spf_result"]),
+            "cs5": domain_of(event["reporter"]), "cs6": event["stream"], "flexString1": "provisional", "flexString2": text_of(event["campaign"]),
+            "cat": text_of(event["feedback_type"]), "reason": text_of(event["auth_failure"]), "act": text_of(event["delivery_result"]),
+            "suser": text_of(event["original_mail_from"]) or domain_of(event["envelope_from"]), "duser": joined(texts_of(event["original_rcpt_to"]), 1023),
+            "request": joined(domains_of(event["reported_uri_host"]), 1023), "requestClientApplication": text_of(event["user_agent"]),
+            "fileId": text_of(event["message_id"]), **cef_address(address_of(event), "src", "c6a2")}
+        texts["msg"] = (words_of({"report": event["report"], "authenticity": event["authenticity"], "derived": joined(texts_of(event["derived"]), 300) or None}) +
+                        " campaign_source:" + event["campaign_source"])
+        name = "Authentication failure reported" if failure else "Complaint about a mail"
     else:
         numbers |= {"type": 1, "cn2": 0, "start": event["begin"] * 1000, "end": event["end"] * 1000}
         if "count" in event:
@@ -172,7 +266,7 @@ def expected_cef(event):
         words = {"report": event["report"], "authenticity": event["authenticity"], "superseded": event["superseded"],
                  **{key: event.get(key) for key in ("p", "sp", "np", "pct")}, "row": event["ordinal"],
                  **{key: event.get(key) for key in ("evaluated_dkim", "evaluated_spf", "adkim", "aspf", "aligned_dkim", "aligned_spf")}}
-        texts["msg"] = " ".join(f"{word}:{str(value).lower() if isinstance(value, bool) else value}" for word, value in words.items() if value is not None)
+        texts["msg"] = words_of(words)
         name = {"pass": "DMARC pass", "forwarded": "DMARC fail, forwarded", "mailing_list": "DMARC fail, mailing list", "fail": "DMARC fail"}[event["judgement"]]
     extension = {key: cut(value, LENGTHS.get(key, 1023)) for key, value in texts.items()}
     extension |= {key: str(value) for key, value in numbers.items()}
@@ -225,9 +319,9 @@ def check_cef(event, line):
             assert re.fullmatch(r"-?\d+", value) and abs(int(value)) < 2**63
         if key == "cnt":
             assert int(value) <= CEF_INT_MAX
-        if key == "src":
+        if key in ("src", "dst"):
             ipaddress.IPv4Address(value)
-        if key == "c6a2":
+        if key in ("c6a2", "c6a3"):
             ipaddress.IPv6Address(value)
     assert not re.search("[\0-\x1f\x7f-\x9f\u2028\u2029]", line), "a control character"
 
@@ -251,7 +345,7 @@ def paths_of(document, before=""):
         else:
             yield before + key
             if isinstance(value, list):
-                for element in value:
+                for element in filter(lambda element: isinstance(element, dict), value):
                     yield from paths_of(element, before + key + "[].")
 
 
@@ -279,6 +373,11 @@ def main():
                        {**document, "sequence": "1"}, {**document, "stream": {**document["stream"], "id": "0"}}, {**document, "id": "x" * 41},
                        {key: value for key, value in document.items() if key != "attribution"}):
             assert not validator.is_valid(broken), f"the schema accepts {broken}"
+        for kind, group in (("dmarc.failure", "stream"), ("feedback.complaint", "campaign"), ("tls.failure", "policy")):
+            document = next(json.loads(line) for _, line, _ in events if json.loads(line)["class"] == kind)
+            for broken in ({**document, "extra": 1}, {**document, group: {**document[group], "extra": 1}}, {**document, "report": {**document["report"], "number": "1"}},
+                           {key: value for key, value in document.items() if key != group}, {**document, "class": "dmarc.record"}):
+                assert not validator.is_valid(broken), f"the schema accepts {broken}"
     elif mode == "cef":
         for event, _, line in events:
             check_cef(event, line)

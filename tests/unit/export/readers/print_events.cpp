@@ -40,6 +40,37 @@ private:
     std::string out_ = "{";
 };
 
+void address(Input& input, std::string_view name, const std::optional<IpAddress>& ip) {
+    if (!ip) return;
+    const auto bytes = ip->bytes();
+    input.text(name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+void number(Input& input, std::string_view name, const std::optional<std::int64_t>& value) {
+    if (value) input.number(name, *value);
+}
+
+void list(Input& input, std::string_view name, std::span<const std::string_view> texts) {
+    std::string out;
+    for (const std::string_view text : texts) out += (out.empty() ? "[" : ",") + Input::hex(text);
+    input.member(name, out.empty() ? "[]" : out + ']');
+}
+
+void describe_stream(Input& input, const EventStream& stream) {
+    input.text("stream", {reinterpret_cast<const char*>(stream.stream.data()), stream.stream.size()});
+    address(input, "source_ip", stream.source_ip);
+    input.text("header_from", stream.header_from);
+    input.text("envelope_from", stream.envelope_from);
+    input.text("spf_domain", stream.spf_domain);
+    input.text("spf_scope", stream.spf_scope);
+    input.text("spf_result", stream.spf_result);
+    std::string list;
+    for (const EventDkim& dkim : stream.dkim) {
+        list += (list.empty() ? "[[" : ",[") + Input::hex(dkim.domain) + ',' + Input::hex(dkim.selector) + ',' + Input::hex(dkim.result) + ']';
+    }
+    input.member("dkim", list.empty() ? "[]" : list + ']');
+}
+
 void describe(Input& input, const RecordEvent& record) {
     input.number("report", record.report);
     input.text("org_name", record.org_name);
@@ -60,31 +91,70 @@ void describe(Input& input, const RecordEvent& record) {
     input.word("evaluated_spf", record.evaluated_spf);
     input.text("envelope_to", record.envelope_to);
     input.text("detail", record.detail);
-    input.text("stream", {reinterpret_cast<const char*>(record.stream.data()), record.stream.size()});
-    if (record.source_ip) {
-        const auto bytes = record.source_ip->bytes();
-        input.text("source_ip", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    }
-    input.text("header_from", record.header_from);
-    input.text("envelope_from", record.envelope_from);
-    input.text("spf_domain", record.spf_domain);
-    input.text("spf_scope", record.spf_scope);
-    input.text("spf_result", record.spf_result);
+    describe_stream(input, record);
     input.word("adkim", std::optional(record.adkim));
     input.word("aspf", std::optional(record.aspf));
     input.boolean("aligned_dkim", record.alignment.dkim);
     input.boolean("aligned_spf", record.alignment.spf);
     input.word("judgement", std::optional(record.alignment.judgement));
     std::string list;
-    for (const EventDkim& dkim : record.dkim) {
-        list += (list.empty() ? "[[" : ",[") + Input::hex(dkim.domain) + ',' + Input::hex(dkim.selector) + ',' + Input::hex(dkim.result) + ']';
-    }
-    input.member("dkim", list.empty() ? "[]" : list + ']');
-    list.clear();
     for (const EventReason& reason : record.reasons) {
         list += (list.empty() ? "[[" : ",[") + Input::hex(reason.type) + ',' + Input::hex(reason.comment) + ']';
     }
     input.member("reasons", list.empty() ? "[]" : list + ']');
+}
+
+void describe(Input& input, const ArfEvent& arf) {
+    input.number("report", arf.report);
+    input.text("reporter", arf.reporter);
+    number(input, "reported_at", arf.reported_at);
+    input.word("authenticity", std::optional(arf.authenticity));
+    list(input, "derived", arf.derived);
+    input.text("feedback_type", arf.feedback_type);
+    input.text("auth_failure", arf.auth_failure);
+    input.text("delivery_result", arf.delivery_result);
+    list(input, "identity_alignment", arf.identity_alignment);
+    input.text("user_agent", arf.user_agent);
+    number(input, "arrival_date", arf.arrival_date);
+    number(input, "incidents", arf.incidents);
+    std::string results;
+    for (const EventAuthentication& result : arf.authentication_results) {
+        results += (results.empty() ? "[[" : ",[") + Input::hex(result.method) + ',' + Input::hex(result.result) + ',' + Input::hex(result.domain) + ',' +
+                   Input::hex(result.selector) + ']';
+    }
+    input.member("authentication_results", results.empty() ? "[]" : results + ']');
+    input.text("original_mail_from", arf.original_mail_from);
+    list(input, "original_rcpt_to", arf.original_rcpt_to);
+    list(input, "reported_domain", arf.reported_domain);
+    list(input, "reported_uri_host", arf.reported_uri_host);
+    input.text("subject", arf.subject);
+    input.text("message_id", arf.message_id);
+    input.word("campaign_source", std::optional(arf.campaign_source));
+    input.text("campaign", arf.campaign);
+    describe_stream(input, arf);
+}
+
+void describe(Input& input, const TlsFailureEvent& tls) {
+    input.number("report", tls.report);
+    input.text("organization_name", tls.organization_name);
+    input.text("report_id", tls.report_id);
+    number(input, "begin", tls.begin);
+    number(input, "end", tls.end);
+    input.word("authenticity", std::optional(tls.authenticity));
+    input.number("policy_ordinal", static_cast<std::int64_t>(tls.policy_ordinal));
+    input.text("policy_type", tls.policy_type);
+    input.text("policy_domain", tls.policy_domain);
+    list(input, "mx_host", tls.mx_host);
+    number(input, "successful_sessions", tls.total_successful_sessions);
+    number(input, "policy_failed_sessions", tls.total_failed_sessions);
+    input.number("ordinal", static_cast<std::int64_t>(tls.ordinal));
+    input.text("result_type", tls.result_type);
+    number(input, "failed_sessions", tls.failed_sessions);
+    address(input, "sending_mta_ip", tls.sending_mta_ip);
+    address(input, "receiving_ip", tls.receiving_ip);
+    input.text("receiving_mx_hostname", tls.receiving_mx_hostname);
+    input.text("failure_reason_code", tls.failure_reason_code);
+    input.text("additional_information", tls.additional_information);
 }
 
 void describe(Input& input, const QuarantineEvent& quarantine) {

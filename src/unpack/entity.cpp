@@ -31,7 +31,9 @@ std::string unfold(std::string_view value) {
 }
 
 bool is_token(std::string_view text) noexcept {  // RFC 2045 section 5.1
-    return !text.empty() && std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f' && "()<>@,;:\\\"/[]?=*'"sv.find(c) == std::string_view::npos; });
+    return !text.empty() && std::ranges::all_of(text, [](char c) {
+        return c > ' ' && c < '\x7f' && "()<>@,;:\\\"/[]?=*'"sv.find(c) == std::string_view::npos;
+    });
 }
 
 // A structured value in the form that nearly all have: GMime takes some microseconds for each. Nothing for what has comments, escapes,
@@ -75,7 +77,8 @@ std::optional<PlainValue> read_plain(std::string_view value) noexcept {
             std::string_view PlainValue::* field;
         };
         static constexpr Known kKnown[] = {
-            {"name"sv, &PlainValue::name}, {"boundary"sv, &PlainValue::boundary}, {"report-type"sv, &PlainValue::report_type}, {"filename"sv, &PlainValue::filename}};
+            {"name"sv, &PlainValue::name}, {"boundary"sv, &PlainValue::boundary}, {"report-type"sv, &PlainValue::report_type},
+            {"filename"sv, &PlainValue::filename}};
         for (const auto& known : kKnown) {
             if (!iequals(name, known.name)) continue;
             if (!(plain.*known.field).empty()) return std::nullopt;

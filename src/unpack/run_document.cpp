@@ -21,7 +21,6 @@ constexpr std::size_t kNestedBytes = 32 * kMiB;
 // Archives may hold the same bytes many times over (overlapping members), so all that one message inflates to is bounded too.
 constexpr std::uint64_t kTotalFactor = 4;
 constexpr std::size_t kFailures = 64;  // kept of one message; the first ones tell enough
-constexpr std::size_t kDiagnostics = 100;
 
 // Ends in an error: what follows bytes that are known to be damaged.
 class ErrorSource final : public ByteSource {
@@ -137,7 +136,10 @@ void Run::mark(std::string_view why) {
 }
 
 void Run::note(Severity severity, std::string_view code, std::string message) {
-    if (result_.diagnostics.size() >= kDiagnostics) return;
+    if (result_.diagnostics.size() >= limits_.diagnostics) {
+        ++result_.diagnostics_dropped;
+        return;
+    }
     result_.diagnostics.push_back({severity, std::string(code), where(), std::move(message), std::nullopt});
 }
 

@@ -127,8 +127,11 @@ void Run::offer_feedback() {
         const auto is_original = [](const Leaf& leaf) { return leaf.role == Leaf::Role::original; };
         auto original = std::find_if(feedback + 1, next, is_original);
         // Some lists make a text of it.
-        if (original == next)
-            original = std::find_if(feedback + 1, next, [](const Leaf& leaf) { return leaf.role == Leaf::Role::text && leaf.encoding == Encoding::identity && looks_like_mail(leaf.body); });
+        if (original == next) {
+            original = std::find_if(feedback + 1, next, [](const Leaf& leaf) {
+                return leaf.role == Leaf::Role::text && leaf.encoding == Encoding::identity && looks_like_mail(leaf.body);
+            });
+        }
         if (original == next && !mail.fed && next == leaves.end()) original = std::find_if(leaves.begin(), feedback, is_original);
         const bool found = original != next && original != feedback;
         mail.fed = true;

@@ -2,7 +2,7 @@
 // its own; and, whole, the JSON of Amazon SES.
 #include <algorithm>
 
-#include "fuzz.hpp"
+#include "reading.hpp"
 #include "whosent/parse/arf.hpp"
 
 using namespace whosent;
@@ -41,14 +41,13 @@ MailParts cut(std::string_view mail) {
 
 void check_reading(const Result<parse::ParsedArf>& result, const Limits& limits) {
     if (!result) return fuzz::check_error(result.error());
-    fuzz::check_diagnostics(result->diagnostics, limits.diagnostics);
-    fuzz::check(result->diagnostics_dropped == 0 || result->diagnostics.size() == limits.diagnostics, "diagnostics dropped below the limit");
+    fuzz::check_diagnostics(result->diagnostics, result->diagnostics_dropped, limits);
     const ArfReport& report = std::visit([](const auto& any) -> const ArfReport& { return any; }, result->report);
     fuzz::check(!report.feedback_type.value || report.feedback_type.present, "a value that is absent");
-    // A byte read as windows-1252 can become three of UTF-8.
+    fuzz::check(report.dkim.size() <= limits.dkim_results, "more DKIM identities than the limit");
     for (const std::string* value : {&report.reporter, &report.user_agent, &report.original_mail_from, &report.reporting_mta, &report.header_from,
                                      &report.return_path, &report.message_id, &report.subject, &report.campaign.value}) {
-        fuzz::check(value->size() <= 3 * limits.value_bytes, "a value beyond value_bytes", *value);
+        fuzz::check_value(*value, limits);
     }
 }
 
@@ -58,6 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view text = fuzz::text_of(data, size);
     Limits small;
     small.value_bytes = 60;
+    small.dkim_results = 2;
     small.diagnostics = 3;
     const MailParts mail = cut(text);
     for (const Limits& limits : {Limits(), small}) {

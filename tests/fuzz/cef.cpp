@@ -281,7 +281,10 @@ Expected expect(const RecordEvent& record) {
     if (record.disposition) out.text("act", name_of(*record.disposition), kShort);
     out.text("cat", name_of(record.alignment.judgement), kText);
     out.text("outcome", record.alignment.dkim || record.alignment.spf ? "success" : "failure", kShort);
-    if (record.source_ip) out.text(record.source_ip->is_v4() ? "src" : "c6a2", record.source_ip->to_string(), 45, record.source_ip->is_v4() ? "" : "Source IPv6 Address");
+    if (record.source_ip) {
+        const bool v4 = record.source_ip->is_v4();
+        out.text(v4 ? "src" : "c6a2", record.source_ip->to_string(), 45, v4 ? "" : "Source IPv6 Address");
+    }
     out.text("suser", domain_of(record.envelope_from), kText);
     out.text("duser", domain_of(record.envelope_to), kText);
     out.text("cs1", domain_of(record.header_from), kCustom, "header_from");
@@ -294,7 +297,9 @@ Expected expect(const RecordEvent& record) {
     for (const EventDkim& dkim : record.dkim) list.push_back(result_of(dkim.domain, dkim.selector, dkim.result));
     out.set("cs3", joined(list, kCustom), "dkim");
     list.clear();
-    for (const EventReason& reason : record.reasons) list.push_back(std::string(reason.type) + (reason.comment.empty() ? "" : ":" + std::string(reason.comment)));
+    for (const EventReason& reason : record.reasons) {
+        list.push_back(std::string(reason.type) + (reason.comment.empty() ? "" : ":" + std::string(reason.comment)));
+    }
     out.set("reason", joined(list, kText));
     std::string words = "report:" + std::to_string(record.report) + " authenticity:" + std::string(name_of(record.authenticity)) +
                         " superseded:" + (record.superseded ? "true" : "false");

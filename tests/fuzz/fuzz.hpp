@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "whosent/base/limits.hpp"
 #include "whosent/base/result.hpp"
 #include "whosent/model/diagnostic.hpp"
 
@@ -51,11 +52,12 @@ inline void check_error(const Error& error) {
     check_no_person(error.message);
 }
 
-inline void check_diagnostics(const std::vector<Diagnostic>& diagnostics, std::size_t limit) {
-    check(diagnostics.size() <= limit, "more diagnostics than the limit");
+inline void check_diagnostics(const std::vector<Diagnostic>& diagnostics, std::uint64_t dropped, const Limits& limits) {
+    check(diagnostics.size() <= limits.diagnostics, "more diagnostics than the limit");
+    check(dropped == 0 || diagnostics.size() == limits.diagnostics, "diagnostics dropped below the limit");
     for (const Diagnostic& diagnostic : diagnostics) {
-        check(!diagnostic.code.empty() && !diagnostic.message.empty() && diagnostic.message.size() < 2000, "a diagnostic without code or text, or with a long one",
-              diagnostic.message);
+        check(!diagnostic.code.empty() && !diagnostic.message.empty() && diagnostic.message.size() < 2000,
+              "a diagnostic without code or text, or with a long one", diagnostic.message);
         check_no_person(diagnostic.message);
     }
 }

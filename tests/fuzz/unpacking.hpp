@@ -18,6 +18,7 @@ inline Limits unpacking_limits() {
     limits.ratio_floor_bytes = 256 * kKiB;
     limits.nesting = 3;
     limits.archive_members = 8;
+    limits.diagnostics = 5;
     return limits;
 }
 
@@ -57,9 +58,9 @@ inline std::string unpack_once(unpack::Unpacker& unpacker, std::string_view byte
         return take ? unpack::Taken::yes : unpack::Taken::no;
     };
     const unpack::Unpacked unpacked = unpacker.unpack(message, read, read_mail);
-    check(unpacked.payloads == payloads, "the count of payloads is not that of the calls", std::to_string(unpacked.payloads) + " " + std::to_string(payloads));
-    constexpr std::size_t kDiagnostics = 100;  // of one message; limits.diagnostics are those of a report
-    check_diagnostics(unpacked.diagnostics, kDiagnostics);
+    check(unpacked.payloads == payloads, "the count of payloads is not that of the calls",
+          std::to_string(unpacked.payloads) + " " + std::to_string(payloads));
+    check_diagnostics(unpacked.diagnostics, unpacked.diagnostics_dropped, limits);
     for (const Diagnostic& diagnostic : unpacked.diagnostics) seen += diagnostic.code + " " + diagnostic.where + ": " + diagnostic.message + "\n";
     for (const Error& error : unpacked.failures) {
         check_error(error);

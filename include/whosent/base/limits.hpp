@@ -43,11 +43,11 @@ struct Limits {
     std::size_t json_depth = 32;
     // What one TLS report takes in memory, where it is kept whole: 150,000 failure details. The examples seen have up to ten.
     std::size_t tls_report_bytes = 64 * kMiB;
-    // DKIM results kept of one row (RFC 9990 section 3.1.3: at most 100).
+    // DKIM results kept of one row (RFC 9990 section 3.1.3: at most 100), and DKIM identities of a failure or feedback report.
     std::size_t dkim_results = 100;
     // One text value; longer ones are cut with a diagnostic. A domain name is at most 253, comments are free text.
     std::size_t value_bytes = 4 * kKiB;
-    // Diagnostics kept of one report; further ones are only counted.
+    // Diagnostics kept of one report, and of one message; further ones are only counted.
     std::size_t diagnostics = 1000;
 };
 

@@ -20,7 +20,8 @@ enum class PayloadKind : std::uint8_t {
 
 struct Payload {
     PayloadKind kind = PayloadKind::unrecognised;
-    // Outermost first: "part 2 application/gzip \"a!b!1!2.xml.gz\"", "gzip", "member \"report.xml\"". Printable.
+    // Outermost first: "part 2 application/gzip \"a!b!1!2.xml.gz\"", "gzip", "member \"report.xml\"". Printable, but file names
+    // stand there as their sender chose them, persons' addresses included: they are hidden before anything is stored or shown (pipeline).
     std::vector<std::string> containers;
     std::string name;  // innermost file name, as evidence only
     // The bytes as they arrived (after the transfer encoding, before any inflating), for keeping beside a report that was

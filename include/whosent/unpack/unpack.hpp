@@ -1,6 +1,9 @@
 // unpack: RawMessage -> Payloads. The one capped door: every decoder of transfer encodings, archives and compression is
 // behind this header, and every limit holds while inflating, never after.
 //
+// What names a part (the `where` of diagnostics and failures, Payload::containers and name) holds file names as their sender chose them, and
+// so may name persons: whoever stores or shows them hides those first, as pipeline does. Messages name nobody.
+//
 // Content decides what something is, never its name or declared type. Accepts a mail message (RFC 5322 with MIME), or bare content: XML,
 // gzip, zlib, zip.
 #pragma once
@@ -31,6 +34,7 @@ struct Unpacked {
     std::size_t payloads = 0;          // documents that were handed to the reader; mails are not counted
     std::uint64_t bytes_unpacked = 0;  // what came out of all payloads, and the pieces of the mails that were taken
     std::vector<Diagnostic> diagnostics;  // repairs on the way: header spellings, salvaged archives, stray base64
+    std::uint64_t diagnostics_dropped = 0;  // beyond limits.diagnostics
     // Parts, members or streams that could not be opened or read to a payload at all. Others are unaffected.
     std::vector<Error> failures;
     // Why the input must have been meant as a report although no payload was one: a report subject, file name, part type,

@@ -26,7 +26,8 @@ enum class Form : std::uint8_t { none, feedback_part, fields_in_text, plain_note
 
 bool is_microsoft_old(const HeaderBlock& header, const HeaderBlock& original, const Reading& reading) {
     if (original.find("X-HmXmrOriginalRecipient") != nullptr) return true;
-    return iequals(address_of(header.value("From", reading)), "staff@hotmail.com") && ifind(header.value("Subject", reading), "complaint about message from") == 0;
+    return iequals(address_of(header.value("From", reading)), "staff@hotmail.com") &&
+           ifind(header.value("Subject", reading), "complaint about message from") == 0;
 }
 
 // Asked for every mail in which no report was found: the cheap and certain marks only.
@@ -65,7 +66,7 @@ void read_reporter(const HeaderBlock& header, ArfReport& report, const Reading& 
 void read_apple(const HeaderBlock& header, ArfReport& report, const Reading& reading) {
     reading.notes.add(Code::apple_unsubscribe, "header");
     derive_feedback_type(report, FeedbackType::opt_out, "X-Apple-Unsubscribe", reading);
-    report.original_rcpt_to = addresses_of(header.value("From", reading), kMaxEntries);
+    report.original_rcpt_to = addresses_of(header.value("From", reading), "From", reading);
     report.derived.push_back("original_rcpt_to");
     if (std::string host = host_in(header.value("To", reading)); !host.empty()) report.campaign = {CampaignSource::list, std::move(host)};
 }
@@ -76,7 +77,7 @@ Result<ParsedArf> read_arf(const MailParts& mail, const Limits& limits) { return
 
 Result<ParsedArf> read_arf(const MailParts& mail, const Limits& limits, const ArfRepairSet& switched_off) {
     Notes notes(limits.diagnostics);
-    const Reading reading{limits, switched_off, notes};
+    const Reading reading{{switched_off, notes}, limits};
     const bool has_part = !trim(mail.feedback).empty();
     const std::string_view text = mail.text.substr(0, limits.header_bytes);
     const HeaderBlock header(mail.header, BlockKind::message, "header", reading);

@@ -37,7 +37,7 @@ std::optional<T> read_number(std::string_view text, std::string_view where, cons
 std::vector<std::string_view> split_list(std::string_view text, std::string_view where, const Reading& reading) {
     if (text.find_first_of(";,") == std::string_view::npos || !reading.mend(ArfRepair::domain_list, Code::domain_list, where, text)) return {text};
     std::vector<std::string_view> items;
-    while (!text.empty() && items.size() < kMaxEntries) {
+    while (!text.empty() && items.size() <= kMaxEntries) {  // one too many, so that push_entry() tells of it
         const auto end = text.find_first_of(";,");
         if (const auto item = trim(text.substr(0, end)); !item.empty()) items.push_back(item);
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
@@ -56,9 +56,7 @@ struct Context {
     const Reading& reading;
 
     void push(std::vector<std::string>& list, std::string text) const {
-        if (text.empty()) return;
-        if (list.size() >= kMaxEntries) return reading.notes.add(Code::too_many, name, std::to_string(kMaxEntries));
-        list.push_back(std::move(text));
+        if (!text.empty()) push_entry(list, std::move(text), name, reading);
     }
 };
 
@@ -154,7 +152,8 @@ void add_dkim(ArfReport& report, DkimIdentity identity, const Reading& reading) 
         if (known.selector.empty()) known.selector = identity.selector;
         if (identity.selector.empty() || known.selector == identity.selector) return;
     }
-    if (report.dkim.size() >= kMaxEntries) return reading.notes.add(Code::too_many, "DKIM-Signature", std::to_string(kMaxEntries));
+    const std::size_t most = reading.limits.dkim_results;
+    if (report.dkim.size() >= most) return reading.notes.add(Code::too_many, "DKIM-Signature", std::to_string(most));
     report.dkim.push_back(std::move(identity));
 }
 

@@ -22,7 +22,7 @@ struct Stated {
 [[nodiscard]] Stated read_fields(const HeaderBlock& fields, ArfReport& report, const Reading& reading);
 
 [[nodiscard]] Token<FeedbackType, std::string> read_feedback_type(std::string_view word, const Reading& reading);
-// Both lists hold each identity once; one that says more takes the place of one that says less.
+// The list holds each identity once, at most limits.dkim_results; one that says more takes the place of one that says less.
 void add_dkim(ArfReport& report, DkimIdentity identity, const Reading& reading);
 // The domain as DNS knows it, or the text where it is none, with a note.
 [[nodiscard]] std::string domain_or_text(std::string_view text, std::string_view where, const Reading& reading);

@@ -2,23 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
-
-#include <fmt/format.h>
-
-#include "../dmarc/notes.hpp"
-#include "whosent/base/text.hpp"
 
 namespace whosent::parse::arf {
 namespace {
 
-struct Wording {
-    Severity severity;
-    std::string_view code;
-    std::string_view message;  // {} stands for the value
-};
-
 using enum Severity;
+// Mere notes: what a report simply lacks or adds, and what is taken from the original instead. That is no damage.
 constexpr std::array<Wording, kCodes> kWordings = {{
     {warning, "arf.block.bare_cr", "lines end with a carriage return alone"},
     {warning, "arf.block.quoted", "the lines are quoted with >"},
@@ -63,16 +52,8 @@ constexpr std::array<Wording, kCodes> kWordings = {{
 
 void Notes::add(Code code, std::string_view where, std::string_view value) {
     const Wording& wording = kWordings[static_cast<std::size_t>(code)];
-    // What a report simply lacks or adds, and what is taken from the original instead, is no damage.
-    if (wording.severity != note) repaired_ = true;
     if (std::ranges::any_of(diagnostics_, [&](const Diagnostic& told) { return told.code == wording.code && told.where == where; })) return;
-    if (diagnostics_.size() >= max_) {
-        ++dropped_;
-        return;
-    }
-    std::string message(wording.message);
-    if (const auto at = message.find("{}"); at != std::string::npos) message.replace(at, 2, shown(value));
-    diagnostics_.push_back({wording.severity, std::string(wording.code), std::string(where), std::move(message), std::nullopt});
+    tell(wording, where, value);
 }
 
 }  // namespace whosent::parse::arf

@@ -1,13 +1,12 @@
-// Notes: the diagnostics of one report, and the context in which its pieces are read. One oddity at one place is told once. One thread at a time.
+// The diagnostics of a failure or feedback report, and the context in which its pieces are read. One oddity at one place is told once.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
+#include "../notes.hpp"
 #include "whosent/base/limits.hpp"
-#include "whosent/model/diagnostic.hpp"
 #include "whosent/parse/arf_repairs.hpp"
 
 namespace whosent::parse::arf {
@@ -55,35 +54,16 @@ enum class Code : std::uint8_t {
 };
 inline constexpr std::size_t kCodes = static_cast<std::size_t>(Code::last_) + 1;
 
-class Notes {
+class Notes : public DiagnosticList {
 public:
-    explicit Notes(std::size_t max_diagnostics) : max_(max_diagnostics) {}
+    using DiagnosticList::DiagnosticList;
 
     // `where`: a field's name, or the piece of the mail. `value` is shown in the message, without the local part of addresses.
     void add(Code code, std::string_view where, std::string_view value = {});
-    [[nodiscard]] bool repaired() const noexcept { return repaired_; }
-    [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
-    [[nodiscard]] std::vector<Diagnostic> take() { return std::move(diagnostics_); }
-
-private:
-    std::vector<Diagnostic> diagnostics_;
-    std::size_t max_;
-    std::uint64_t dropped_ = 0;
-    bool repaired_ = false;
 };
 
-struct Reading {
+struct Reading : Mending<ArfRepairSet, Notes> {
     const Limits& limits;
-    const ArfRepairSet& off;
-    Notes& notes;
-
-    [[nodiscard]] bool allowed(ArfRepair repair) const noexcept { return !off.contains(repair); }
-    // True, with a note, where the repair is not switched off.
-    [[nodiscard]] bool mend(ArfRepair repair, Code code, std::string_view where, std::string_view value = {}) const {
-        if (!allowed(repair)) return false;
-        notes.add(code, where, value);
-        return true;
-    }
 };
 
 }  // namespace whosent::parse::arf

@@ -62,18 +62,18 @@ public:
         if (!address.empty() && take(ArfRepair::derive_mail_from, "original_mail_from", from)) report_.original_mail_from = std::move(address);
     }
     void rcpt_to() {
-        if (!report_.original_rcpt_to.empty()) return;
+        if (!report_.original_rcpt_to.empty() || !reading_.allowed(ArfRepair::derive_rcpt_to)) return;
         std::string_view from;
         std::vector<std::string> addresses;
         for (const std::string_view name : {"X-HmXmrOriginalRecipient", "X-Apparently-To"}) {
             const std::string value = original_.value(name, reading_);
-            if (addresses.empty()) from = name, addresses = addresses_of(std::string_view(value).substr(0, value.find(';')), kMaxEntries);
+            if (addresses.empty()) from = name, addresses = addresses_of(std::string_view(value).substr(0, value.find(';')), name, reading_);
         }
         if (addresses.empty()) {
             from = "the original's Received";
             if (std::string address = top_hop().recipient; address.find('@') != std::string::npos) addresses.push_back(std::move(address));
         }
-        if (addresses.empty()) from = "the original's To", addresses = addresses_of(original_.value("To", reading_), kMaxEntries);
+        if (addresses.empty()) from = "the original's To", addresses = addresses_of(original_.value("To", reading_), "To", reading_);
         if (!addresses.empty() && take(ArfRepair::derive_rcpt_to, "original_rcpt_to", from)) report_.original_rcpt_to = std::move(addresses);
     }
     void authentication_results() {

@@ -157,7 +157,7 @@ Result<ParsedArf> read_ses_complaint(std::string_view text, const Limits& limits
     // A message of SNS has 256 KiB at most; as a tree it takes several times its bytes.
     if (text.size() > limits.header_bytes) return error(ErrorCode::limit, "the JSON document is longer than the limit header_bytes");
     Notes notes(limits.diagnostics);
-    const Reading reading{limits, switched_off, notes};
+    const Reading reading{{switched_off, notes}, limits};
     const json::value document = WHOSENT_TRY(unwrap(text, reading));
     const Members notification(&document, reading);
     const Members complaint(notification.find("complaint"), reading), mail(notification.find("mail"), reading);
@@ -183,7 +183,7 @@ Result<ParsedArf> read_ses_complaint(std::string_view text, const Limits& limits
     }
     for (const json::value* item : complaint.items("complainedRecipients")) {
         std::string address = address_of(Members(item, reading).text("emailAddress"));
-        if (!address.empty() && report.original_rcpt_to.size() < kMaxEntries) report.original_rcpt_to.push_back(std::move(address));
+        if (!address.empty()) push_entry(report.original_rcpt_to, std::move(address), "complainedRecipients", reading);
     }
     report.original_mail_from = address_of(mail.text("source"));
     report.original_envelope_id = mail.text("messageId");

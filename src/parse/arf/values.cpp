@@ -86,19 +86,24 @@ std::string address_of(std::string_view text) {
     return std::string(address);
 }
 
-std::vector<std::string> addresses_of(std::string_view text, std::size_t max) {
+void push_entry(std::vector<std::string>& list, std::string entry, std::string_view where, const Reading& reading) {
+    if (list.size() >= kMaxEntries) return reading.notes.add(Code::too_many, where, std::to_string(kMaxEntries));
+    list.push_back(std::move(entry));
+}
+
+std::vector<std::string> addresses_of(std::string_view text, std::string_view where, const Reading& reading) {
     const std::string clean = without_comments(text);
     std::vector<std::string> found;
     bool quoted = false, angle = false;
     std::size_t begin = 0;
-    for (std::size_t i = 0; i <= clean.size() && found.size() < max; ++i) {
+    for (std::size_t i = 0; i <= clean.size(); ++i) {
         const char c = i < clean.size() ? clean[i] : ',';
         if (c == '"') quoted = !quoted;
         if (c == '<' && !quoted) angle = true;
         if (c == '>' && !quoted) angle = false;
         if (i < clean.size() && (c != ',' || quoted || angle)) continue;
         std::string address = address_of(std::string_view(clean).substr(begin, i - begin));
-        if (address.find('@') != std::string::npos) found.push_back(std::move(address));
+        if (address.find('@') != std::string::npos) push_entry(found, std::move(address), where, reading);
         begin = i + 1;
     }
     return found;

@@ -15,6 +15,8 @@ namespace whosent::parse::arf {
 
 // Entries kept of a field that may come more than once, and of a list in one. Real reports have up to a dozen.
 inline constexpr std::size_t kMaxEntries = 100;
+// Adds the entry while there is room for it, else notes that there is none.
+void push_entry(std::vector<std::string>& list, std::string entry, std::string_view where, const Reading& reading);
 
 // Position of `needle` in `haystack` without regard to ASCII case, or npos.
 [[nodiscard]] std::size_t ifind(std::string_view haystack, std::string_view needle) noexcept;
@@ -25,8 +27,8 @@ inline constexpr std::size_t kMaxEntries = 100;
 // The address of "Name <user@domain> (comment)", of "user@domain" and of "rfc822; user@domain", as it is spelled; empty for "<>". What is
 // no address (masked, hashed) stays as it is.
 [[nodiscard]] std::string address_of(std::string_view text);
-// Each address of a list (RFC 5322 section 3.4), at most `max`.
-[[nodiscard]] std::vector<std::string> addresses_of(std::string_view text, std::size_t max);
+// Each address of a list (RFC 5322 section 3.4), at most kMaxEntries.
+[[nodiscard]] std::vector<std::string> addresses_of(std::string_view text, std::string_view where, const Reading& reading);
 // The domain of an address or of a Message-ID, normalised; empty where there is none.
 [[nodiscard]] std::string domain_of(std::string_view address);
 // The text with the local part of every address in it taken off.

@@ -118,7 +118,9 @@ std::string_view read_plain_note(std::string_view text, ArfReport& report, const
         }
     }
     const auto value = [&](NoteField field) -> const std::string& { return values[static_cast<std::size_t>(field)]; };
-    if (const auto& domain = value(NoteField::sender_domain); !domain.empty()) report.reported_domain.push_back(domain_or_text(domain, "Sender Domain", reading));
+    if (const auto& domain = value(NoteField::sender_domain); !domain.empty()) {
+        report.reported_domain.push_back(domain_or_text(domain, "Sender Domain", reading));
+    }
     report.source_ip = read_source_ip(value(NoteField::sender_ip), "Sender IP Address", reading);
     if (!report.source_ip) report.source_ip_raw = value(NoteField::sender_ip);
     report.arrival_date = read_date(value(NoteField::received_date), "Received Date", reading);

@@ -1,8 +1,6 @@
 #include "notes.hpp"
 
-#include <fmt/format.h>
-
-#include "whosent/base/text.hpp"
+#include <array>
 
 namespace whosent::parse {
 namespace {
@@ -59,12 +57,6 @@ constexpr std::array<std::string_view, kFields> kPaths = {
     "record/auth_results/spf/result",
     "record/auth_results/spf/human_result",
     "extension",
-};
-
-struct Wording {
-    Severity severity;
-    std::string_view code;
-    std::string_view message;  // {} stands for the value
 };
 
 using enum Severity;
@@ -126,65 +118,9 @@ constexpr std::array<Wording, kCodes> kWordings = {{
     {warning, "dmarc.pct", "\"{}\" is no percentage"},
 }};
 
-bool is_atom(char c) {
-    return !is_space(c) && c != '<' && c != '>' && c != '"' && c != ',' && c != ';' && c != ':' && c != '(' && c != ')';
-}
-
 }  // namespace
 
 std::string_view path_of(Field field) noexcept { return kPaths[static_cast<std::size_t>(field)]; }
-
-std::string shown(std::string_view value) {
-    std::string masked;
-    for (const char c : value.substr(0, 300)) {
-        if (c == '@') {
-            if (masked.ends_with('"')) {  // a quoted local part (RFC 5321 section 4.1.2)
-                masked.pop_back();
-                while (!masked.empty() && masked.back() != '"') masked.pop_back();
-                if (!masked.empty()) masked.pop_back();
-            }
-            while (!masked.empty() && is_atom(masked.back())) masked.pop_back();
-            masked += "(local part)";
-        }
-        masked += c;
-    }
-    return printable(masked, 120);
-}
-
-void Notes::start(std::size_t max_diagnostics) {
-    counts_ = {};
-    diagnostics_.clear();
-    shown_.clear();
-    row_.reset();
-    max_ = max_diagnostics;
-    dropped_ = 0;
-    repaired_ = false;
-}
-
-void Notes::first(Code code, Field field, std::string_view value) {
-    const std::size_t before = diagnostics_.size();
-    add_each(code, field, value);
-    if (diagnostics_.size() > before) shown_.push_back({before, code, field});
-}
-
-void Notes::add_each(Code code, Field field, std::string_view value) {
-    const Wording& wording = kWordings[static_cast<std::size_t>(code)];
-    if (wording.severity != Severity::note) repaired_ = true;
-    if (diagnostics_.size() >= max_) {
-        ++dropped_;
-        return;
-    }
-    std::string message(wording.message);
-    if (const auto at = message.find("{}"); at != std::string::npos) message.replace(at, 2, shown(value));
-    diagnostics_.push_back({wording.severity, std::string(wording.code), std::string(path_of(field)), std::move(message), row_});
-}
-
-std::vector<Diagnostic> Notes::take() {
-    for (const Shown& entry : shown_) {
-        const std::uint32_t times = counts_[static_cast<std::size_t>(entry.code)][static_cast<std::size_t>(entry.field)];
-        if (times > 1) diagnostics_[entry.index].message += fmt::format(" (and {} more)", times - 1);
-    }
-    return std::move(diagnostics_);
-}
+const Wording& wording_of(Code code) noexcept { return kWordings[static_cast<std::size_t>(code)]; }
 
 }  // namespace whosent::parse

@@ -1,15 +1,11 @@
-// Notes: the diagnostics of one report. One kind of oddity at one place gives one diagnostic, with the first row and value, and is counted from
-// then on, so that memory does not follow the number of odd rows. One thread at a time.
+// The diagnostics of an aggregate report: what can be odd, and where.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "whosent/model/diagnostic.hpp"
+#include "../notes.hpp"
 
 namespace whosent::parse {
 
@@ -133,50 +129,8 @@ enum class Code : std::uint8_t {
     last_ = percentage,
 };
 inline constexpr std::size_t kCodes = static_cast<std::size_t>(Code::last_) + 1;
+[[nodiscard]] const Wording& wording_of(Code code) noexcept;
 
-class Notes {
-public:
-    void start(std::size_t max_diagnostics);
-    // Of the record that is being read; nothing outside of records.
-    void set_row(std::uint64_t row) noexcept { row_ = row; }
-    void clear_row() noexcept { row_.reset(); }
-
-    // `value` is shown in the message, without the local part of addresses. No allocation but for the first of its kind.
-    void add(Code code, Field field, std::string_view value = {}) {
-        if (counts_[static_cast<std::size_t>(code)][static_cast<std::size_t>(field)]++ == 0) first(code, field, value);
-    }
-    // A diagnostic of its own, never counted together with others.
-    void add_each(Code code, Field field, std::string_view value);
-
-    [[nodiscard]] bool has(Code code) const noexcept {
-        for (const std::uint32_t times : counts_[static_cast<std::size_t>(code)]) {
-            if (times > 0) return true;
-        }
-        return false;
-    }
-    [[nodiscard]] bool repaired() const noexcept { return repaired_; }
-    [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
-    // The diagnostics, with the counts of those that came more than once. Ends the report.
-    [[nodiscard]] std::vector<Diagnostic> take();
-
-private:
-    void first(Code code, Field field, std::string_view value);
-
-    struct Shown {
-        std::size_t index;
-        Code code;
-        Field field;
-    };
-    std::array<std::array<std::uint32_t, kFields>, kCodes> counts_{};
-    std::vector<Diagnostic> diagnostics_;
-    std::vector<Shown> shown_;
-    std::optional<std::uint64_t> row_;
-    std::size_t max_ = 0;
-    std::uint64_t dropped_ = 0;
-    bool repaired_ = false;
-};
-
-// The value for a message: one line, short, and without the local part of an address.
-[[nodiscard]] std::string shown(std::string_view value);
+using Notes = CountedNotes<Code, Field>;
 
 }  // namespace whosent::parse

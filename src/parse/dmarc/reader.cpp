@@ -16,7 +16,8 @@ namespace whosent::parse {
 using OnRecord = FunctionRef<void(const AggregateRecord&, const AggregateReport&)>;
 
 struct AggregateReader::State {
-    State(const Limits& the_limits, const RepairSet& off) : limits(the_limits), switched_off(off), converter(limits, switched_off, notes) {}
+    State(const Limits& the_limits, const RepairSet& off)
+        : limits(the_limits), switched_off(off), notes(limits.diagnostics), converter(limits, switched_off, notes) {}
 
     void start(ByteSource& source, const AggregateReport* known_report);
     Result<void> scan(OnRecord on_record);
@@ -102,7 +103,7 @@ std::size_t find(std::string_view text, std::string_view what, std::size_t from)
 }  // namespace
 
 void AggregateReader::State::start(ByteSource& source, const AggregateReport* known_report) {
-    notes.start(limits.diagnostics);
+    notes.clear();
     converter.start();
     window.open(source);
     parsed = {};

@@ -15,17 +15,7 @@
 
 namespace whosent::parse {
 
-struct Reading {
-    const RepairSet& switched_off;
-    Notes& notes;
-
-    // Notes the mend; false when it is switched off.
-    bool mend(Repair repair, Code code, Field field, std::string_view value) const {
-        if (switched_off.contains(repair)) return false;
-        notes.add(code, field, value);
-        return true;
-    }
-};
+using Reading = Mending<RepairSet, Notes>;
 
 [[nodiscard]] std::optional<Seconds> read_time(std::string_view text, Field field, const Reading& reading);
 [[nodiscard]] std::optional<std::uint64_t> read_count(std::string_view text, const Reading& reading);

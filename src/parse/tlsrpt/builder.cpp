@@ -130,7 +130,7 @@ void Builder::wrong_type(Field field, std::string_view what) {
 
 void Builder::open(Field place, bool array) {
     if (place == Field::entry) {
-        notes_.set_policy(ordinal_);
+        notes_.set_row(ordinal_);
         if (!charge(sizeof(TlsPolicy))) return skip(place, {});
         policy_ = {};
     } else if (place == Field::detail) {
@@ -204,7 +204,7 @@ void Builder::close() {
         case Field::entry:
             report_.policies.push_back(std::move(policy_));
             ++ordinal_;
-            notes_.clear_policy();
+            notes_.clear_row();
             break;
         default: break;
     }
@@ -224,11 +224,11 @@ void Builder::salvage() {
         ++ordinal_;
         break;
     }
-    notes_.clear_policy();
+    notes_.clear_row();
 }
 
 void Builder::check_report() {
-    notes_.clear_policy();
+    notes_.clear_row();
     const Frame& document = frames_[0];  // as it was left, closed or cut
     check_members(document);
     if ((document.seen & bit(Field::contact_info)) == 0) notes_.add(Code::missing, Field::contact_info);

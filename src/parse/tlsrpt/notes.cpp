@@ -1,8 +1,6 @@
 #include "notes.hpp"
 
-#include <fmt/format.h>
-
-#include "../dmarc/notes.hpp"  // shown()
+#include <array>
 
 namespace whosent::parse::tls {
 namespace {
@@ -37,12 +35,6 @@ constexpr std::array<std::string_view, kFields> kPaths = {
     "policies/failure-details/additional-information",
     "policies/failure-details/failure-reason-code",
     "",
-};
-
-struct Wording {
-    Severity severity;
-    std::string_view code;
-    std::string_view message;  // {} stands for the value
 };
 
 using enum Severity;
@@ -96,38 +88,11 @@ constexpr std::array<Wording, kCodes> kWordings = {{
 }  // namespace
 
 std::string_view path_of(Field field) noexcept { return kPaths[static_cast<std::size_t>(field)]; }
+const Wording& wording_of(Code code) noexcept { return kWordings[static_cast<std::size_t>(code)]; }
 
 std::string_view name_of(Field field) noexcept {
     const std::string_view path = path_of(field);
     return path.substr(path.rfind('/') + 1);
-}
-
-bool Notes::has(Code code) const noexcept {
-    for (const std::uint64_t times : counts_[static_cast<std::size_t>(code)]) {
-        if (times > 0) return true;
-    }
-    return false;
-}
-
-void Notes::first(Code code, Field field, std::string_view value) {
-    const Wording& wording = kWordings[static_cast<std::size_t>(code)];
-    if (wording.severity != Severity::note) repaired_ = true;
-    if (diagnostics_.size() >= max_) {
-        ++dropped_;
-        return;
-    }
-    std::string message(wording.message);
-    if (const auto at = message.find("{}"); at != std::string::npos) message.replace(at, 2, shown(value));
-    diagnostics_.push_back({wording.severity, std::string(wording.code), std::string(path_of(field)), std::move(message), policy_});
-    shown_.push_back({code, field});
-}
-
-std::vector<Diagnostic> Notes::take() {
-    for (std::size_t i = 0; i < diagnostics_.size(); ++i) {
-        const std::uint64_t times = counts_[static_cast<std::size_t>(shown_[i].code)][static_cast<std::size_t>(shown_[i].field)];
-        if (times > 1) diagnostics_[i].message += fmt::format(" (and {} more)", times - 1);
-    }
-    return std::move(diagnostics_);
 }
 
 }  // namespace whosent::parse::tls

@@ -1,15 +1,11 @@
-// Notes: the diagnostics of one TLS report. One kind of oddity at one place gives one diagnostic, with the first policy and value, and is
-// counted from then on, so that memory does not follow the number of odd members. One thread at a time.
+// The diagnostics of a TLS report: what can be odd, and where.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "whosent/model/diagnostic.hpp"
+#include "../notes.hpp"
 
 namespace whosent::parse::tls {
 
@@ -102,38 +98,8 @@ enum class Code : std::uint8_t {
     last_ = ip_unreadable,
 };
 inline constexpr std::size_t kCodes = static_cast<std::size_t>(Code::last_) + 1;
+[[nodiscard]] const Wording& wording_of(Code code) noexcept;
 
-class Notes {
-public:
-    explicit Notes(std::size_t max_diagnostics) : max_(max_diagnostics) {}
-    // The policy that is being read; nothing outside of policies.
-    void set_policy(std::uint64_t ordinal) noexcept { policy_ = ordinal; }
-    void clear_policy() noexcept { policy_.reset(); }
-
-    // `value` is shown in the message, without the local part of addresses.
-    void add(Code code, Field field, std::string_view value = {}) {
-        if (counts_[static_cast<std::size_t>(code)][static_cast<std::size_t>(field)]++ == 0) first(code, field, value);
-    }
-    [[nodiscard]] bool has(Code code) const noexcept;
-    [[nodiscard]] bool repaired() const noexcept { return repaired_; }
-    [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
-    // The diagnostics, with the counts of those that came more than once. Ends the report.
-    [[nodiscard]] std::vector<Diagnostic> take();
-
-private:
-    void first(Code code, Field field, std::string_view value);
-
-    struct Shown {
-        Code code;
-        Field field;
-    };
-    std::array<std::array<std::uint64_t, kFields>, kCodes> counts_{};
-    std::vector<Diagnostic> diagnostics_;
-    std::vector<Shown> shown_;  // of the diagnostic at the same place
-    std::optional<std::uint64_t> policy_;
-    std::size_t max_;
-    std::uint64_t dropped_ = 0;
-    bool repaired_ = false;
-};
+using Notes = CountedNotes<Code, Field>;
 
 }  // namespace whosent::parse::tls

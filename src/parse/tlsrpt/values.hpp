@@ -14,17 +14,7 @@
 
 namespace whosent::parse::tls {
 
-struct Reading {
-    const TlsRepairSet& switched_off;
-    Notes& notes;
-
-    // Notes the mend; false when it is switched off.
-    bool mend(TlsRepair repair, Code code, Field field, std::string_view value = {}) const {
-        if (switched_off.contains(repair)) return false;
-        notes.add(code, field, value);
-        return true;
-    }
-};
+using Reading = Mending<TlsRepairSet, Notes>;
 
 // RFC 3339 (RFC 8460 section 4.4); an epoch, as number or string, is mended.
 [[nodiscard]] std::optional<Seconds> read_date(std::string_view text, Field field, const Reading& reading);

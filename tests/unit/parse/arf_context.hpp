@@ -4,6 +4,7 @@
 #include <string>
 
 #include "parse/arf/notes.hpp"
+#include "render_json.hpp"
 
 namespace whosent::parse::arf {
 
@@ -11,16 +12,12 @@ struct Context {
     Limits limits;
     ArfRepairSet off;
     Notes notes{limits.diagnostics};
-    Reading reading{limits, off, notes};
+    Reading reading{{off, notes}, limits};
 
     Context() = default;
     explicit Context(ArfRepair repair) { off.insert(repair); }
     // The codes noted so far, with a space between.
-    std::string codes() {
-        std::string all;
-        for (const Diagnostic& diagnostic : notes.take()) all += (all.empty() ? "" : " ") + diagnostic.code;
-        return all;
-    }
+    std::string codes() { return codes_of(notes.take()); }
 };
 
 }  // namespace whosent::parse::arf

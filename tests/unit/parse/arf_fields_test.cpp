@@ -1,7 +1,11 @@
+#include <fmt/format.h>
+
 #include "arf_context.hpp"
 #include "catch.hpp"
 #include "parse/arf/authentication_results.hpp"
+#include "parse/arf/fields.hpp"
 #include "parse/arf/header.hpp"
+#include "parse/arf/original.hpp"
 #include "parse/arf/received.hpp"
 #include "parse/arf/values.hpp"
 #include "parse/arf/words.hpp"
@@ -76,6 +80,47 @@ TEST_CASE("ARF: no more than a hundred results are kept") {
     CHECK(context.codes() == "arf.value.limit");
 }
 
+TEST_CASE("ARF: no list of a report grows beyond its limit") {
+    struct Row {
+        const char* field;  // a field of the report that comes 150 times, or once with 150 items
+        std::size_t (*size)(const ArfReport& report);
+        std::size_t most;
+    };
+    static const Row kRows[] = {
+        {"Original-Rcpt-To: a{}@a.example\n", [](const ArfReport& r) { return r.original_rcpt_to.size(); }, kMaxEntries},
+        {"Reported-Domain: a{}.example\n", [](const ArfReport& r) { return r.reported_domain.size(); }, kMaxEntries},
+        {"Reported-URI: https://a{}.example/\n", [](const ArfReport& r) { return r.reported_uri.size(); }, kMaxEntries},
+        {"SPF-DNS: txt : a{}.example : \"v=spf1\"\n", [](const ArfReport& r) { return r.spf_dns.size(); }, kMaxEntries},
+        {"DKIM-Domain: a{}.example\n", [](const ArfReport& r) { return r.dkim.size(); }, 7},
+    };
+    for (const Row& row : kRows) {
+        CAPTURE(row.field);
+        std::string fields, items;
+        for (int i = 0; i < 150; ++i) fields += fmt::format(fmt::runtime(row.field), i);
+        for (int i = 0; i < 150; ++i) items += fmt::format("{}a{}.example", i == 0 ? "" : ";", i);
+        const std::string_view name = std::string_view(row.field).substr(0, std::string_view(row.field).find(':'));
+        const bool is_list = name.ends_with("-Domain");
+        for (const std::string& text : {fields, is_list ? fmt::format("{}: {}\n", name, items) : fields}) {
+            Context context;
+            context.limits.dkim_results = 7;
+            ArfReport report;
+            (void)read_fields(HeaderBlock(text, BlockKind::report, "feedback", context.reading), report, context.reading);
+            CHECK(row.size(report) == row.most);
+            CHECK(context.codes().find("arf.value.limit") != std::string::npos);
+        }
+    }
+    std::string signatures;
+    for (int i = 0; i < 9; ++i) signatures += fmt::format("DKIM-Signature: v=1; d=a{}.example; s=s\n", i);
+    for (const auto& [most, codes] : {std::pair{8, "arf.value.limit"}, std::pair{9, ""}}) {
+        Context context;
+        context.limits.dkim_results = static_cast<std::size_t>(most);
+        ArfReport report;
+        read_original(HeaderBlock(signatures, BlockKind::message, "original", context.reading), report, context.reading);
+        CHECK(report.dkim.size() == context.limits.dkim_results);
+        CHECK(context.codes() == codes);
+    }
+}
+
 TEST_CASE("ARF: a block of fields, as it is mangled") {
     struct Row {
         BlockKind kind;
@@ -96,7 +141,8 @@ TEST_CASE("ARF: a block of fields, as it is mangled") {
         {report, "Version: 1\rSource-IP: 192.0.2.1\r", "Version=1|Source-IP=192.0.2.1|", "arf.block.bare_cr"},
         {report, "> Version: 1\n>> User-Agent: x\n>  y\n", "Version=1|User-Agent=x y|", "arf.block.quoted"},
         {report, "  Version: 1\n    2\n  User-Agent: x\n", "Version=1 2|User-Agent=x|", "arf.block.indented"},
-        {report, "Arrival-Date: Tue, 03 Nov 2026\n10:15:00 +0000\nReported-URI:\nhttps://a.example/\n", "Arrival-Date=Tue, 03 Nov 2026 10:15:00 +0000|Reported-URI=https://a.example/|",
+        {report, "Arrival-Date: Tue, 03 Nov 2026\n10:15:00 +0000\nReported-URI:\nhttps://a.example/\n",
+         "Arrival-Date=Tue, 03 Nov 2026 10:15:00 +0000|Reported-URI=https://a.example/|",
          "arf.block.unfolded"},
     };
     for (const Row& row : kRows) {
@@ -132,8 +178,8 @@ TEST_CASE("ARF: one Received field") {
         {"from [198.51.100.9] (r.b.example [IPv6:2001:db8::1]) by a.example", "", "r.b.example", "a.example", "2001:db8::1", "", ""},
         {"from h.b.example (HELO c.example) (192.0.2.1) by a.example", "h.b.example", "", "a.example", "192.0.2.1", "", ""},
         {"from [192.0.2.1] ([192.0.2.1:4227] helo=r.example) by a.example (envelope-from <u@b.example>)", "", "", "a.example", "192.0.2.1", "u@b.example", ""},
-        {"from [192.0.2.1] (helo=phone) by a.example with esmtp (Exim) (envelope-from <u@b.example>) id 1 for v@a.example", "", "", "a.example", "192.0.2.1", "u@b.example",
-         "v@a.example"},
+        {"from [192.0.2.1] (helo=phone) by a.example with esmtp (Exim) (envelope-from <u@b.example>) id 1 for v@a.example", "", "",
+         "a.example", "192.0.2.1", "u@b.example", "v@a.example"},
         {"from a.b.example (192.0.2.1) by c.d.example (10.0.0.1) with Server id 15", "a.b.example", "", "c.d.example", "192.0.2.1", "", ""},
     };
     for (const Row& row : kRows) {
@@ -155,9 +201,11 @@ TEST_CASE("ARF: who handed a message over") {
     CHECK(handed("Authentication-Results: mx.a.example; spf=pass\nAuthentication-Results: x; spf=pass (sender IP is 198.51.100.1)\n"
                  "Received: from b.example ([192.0.2.1]) by mx.a.example\n") == "192.0.2.1");
     CHECK(handed("Received: from b.example ([192.0.2.1]) by mx.a.example\nReceived: from c.example ([198.51.100.1]) by b.example\n") == "192.0.2.1");
-    CHECK(handed("Received: from i.a.example (i.a.example [203.0.113.1]) by j.a.example\nReceived: from b.example ([192.0.2.1]) by mx.a.example\n") == "192.0.2.1");
+    CHECK(handed("Received: from i.a.example (i.a.example [203.0.113.1]) by j.a.example\n"
+                 "Received: from b.example ([192.0.2.1]) by mx.a.example\n") == "192.0.2.1");
     // The client says that it is one of the receiver's own; its address says who it is
-    CHECK(handed("Received: from mx.a.example (dsl.c.example [192.0.2.1]) by mx.a.example\nReceived: from d.example ([198.51.100.1]) by x.example\n") == "192.0.2.1");
+    CHECK(handed("Received: from mx.a.example (dsl.c.example [192.0.2.1]) by mx.a.example\n"
+                 "Received: from d.example ([198.51.100.1]) by x.example\n") == "192.0.2.1");
     CHECK(handed("Received: from i.a.example (i.a.example [203.0.113.1]) by j.a.example\n") == "203.0.113.1");
     CHECK(handed("Received-SPF: pass (domain of b.example designates 192.0.2.1 as permitted sender) x\n") == "192.0.2.1");
     CHECK(handed("Received-SPF: Pass client-ip=2001:db8::1; helo=x\n") == "2001:db8::1");
@@ -170,7 +218,8 @@ TEST_CASE("ARF: addresses in subjects") {
         CAPTURE(none);
         CHECK_FALSE(ip_of_subject(none));
     }
-    for (const char* some : {"complaint about message from 192.0.2.1", "DMARC Failure report for a.example Mail-From:b IP:192.0.2.1", "DMARC Forensic Report for a.example from IP 192.0.2.1"}) {
+    for (const char* some : {"complaint about message from 192.0.2.1", "DMARC Failure report for a.example Mail-From:b IP:192.0.2.1",
+                             "DMARC Forensic Report for a.example from IP 192.0.2.1"}) {
         CAPTURE(some);
         CHECK(ip_of_subject(some) == IpAddress::parse("192.0.2.1"));
     }

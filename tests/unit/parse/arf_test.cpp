@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <chrono>
-#include <random>
 
-#include "catch.hpp"
+#include <fmt/format.h>
+
+#include "hostile.hpp"
 #include "render_arf.hpp"
 #include "whosent/base/text.hpp"
 
@@ -15,7 +17,8 @@ const std::string kHeader =
 const std::string kText = "This is an email abuse report for an email message received from IP 192.0.2.1 on Tue, 03 Nov 2026 10:15:00 +0000.\n";
 const std::string kFields =
     "Feedback-Type: abuse\nUser-Agent: x/1\nVersion: 1\nOriginal-Mail-From: <b+qxperson=c.example@a.example>\nOriginal-Rcpt-To: <qxperson@c.example>\n"
-    "Received-Date: Tue, 03 Nov 2026 10:15:00 JST\nSource-IP: [192.0.2.1]:25 (h.example)\nReported-Domain: a.example; b.example\nDKIM-Domain: a.example; b.example\n"
+    "Received-Date: Tue, 03 Nov 2026 10:15:00 JST\nSource-IP: [192.0.2.1]:25 (h.example)\n"
+    "Reported-Domain: a.example; b.example\nDKIM-Domain: a.example; b.example\n"
     "Authentication-Results: spf=pass smtp.mailfrom=qxperson@c.example;\n dkim=fail (x) header.d=a.example header.s=s1\nIncidents: 3\n";
 const std::string kOriginal =
     "Return-Path: <b+qxperson=c.example@a.example>\nReceived: from h.a.example (h.a.example [192.0.2.1])\n by mx.c.example (envelope-from <qxperson@a.example>)"
@@ -24,10 +27,12 @@ const std::string kOriginal =
     "From: \"Q. Person\" <qxperson@a.example>\nTo: qxperson@c.example\nSubject: qxperson\nMessage-ID: <1@a.example>\nDate: Tue, 03 Nov 2026 10:14:00 +0000\n";
 const std::string kNote =
     "A message claiming to be from you has failed the published DMARC\npolicy for your domain.\n\n  Sender Domain: a.example\n  Sender IP Address: 192.0.2.1\n"
-    "  Received Date: Tue, 03 Nov 2026\n11:16:09 +0100\n  SPF Alignment: no\n  DKIM Alignment: yes\n  DMARC Results: Reject\n\n------ This is a copy, detected.\n\n" +
+    "  Received Date: Tue, 03 Nov 2026\n11:16:09 +0100\n  SPF Alignment: no\n  DKIM Alignment: yes\n  DMARC Results: Reject\n\n"
+    "------ This is a copy, detected.\n\n" +
     kOriginal;
 const std::string kJson =
-    R"({"Type":"Notification","Message":"{\"notificationType\":\"Complaint\",\"complaint\":{\"complainedRecipients\":[{\"emailAddress\":\"qxperson@c.example\"}],)"
+    R"({"Type":"Notification","Message":"{\"notificationType\":\"Complaint\",\"complaint\":)"
+    R"({\"complainedRecipients\":[{\"emailAddress\":\"qxperson@c.example\"}],)"
     R"(\"timestamp\":\"2026-11-03T10:20:30.123Z\",\"complaintFeedbackType\":\"abuse\"},\"mail\":{\"source\":\"qxperson@a.example\",\"messageId\":\"1\",)"
     R"(\"headers\":[{\"name\":\"From\",\"value\":\"qxperson@a.example\"}],\"tags\":{\"ses:outgoing-ip\":[\"192.0.2.1\"]}}}"})";
 
@@ -39,14 +44,17 @@ void check(const Result<ParsedArf>& result, const Limits& limits) {
         return;
     }
     const ArfReport& r = report_of(*result);
-    for (const std::string* value : {&r.reporter, &r.provider, &r.user_agent, &r.version, &r.original_mail_from, &r.original_envelope_id, &r.reporting_mta, &r.source_ip_raw,
-                                     &r.feedback_type.raw, &r.auth_failure.raw, &r.delivery_result.raw, &r.dkim_identity, &r.header_from, &r.return_path, &r.message_id, &r.subject}) {
+    for (const std::string* value : {&r.reporter, &r.provider, &r.user_agent, &r.version, &r.original_mail_from, &r.original_envelope_id,
+                                     &r.reporting_mta, &r.source_ip_raw, &r.feedback_type.raw, &r.auth_failure.raw, &r.delivery_result.raw,
+                                     &r.dkim_identity, &r.header_from, &r.return_path, &r.message_id, &r.subject}) {
         if (value->size() > limits.value_bytes || !is_utf8(*value)) FAIL_CHECK("a value is too long, or no UTF-8: " << *value);
     }
     for (const auto* list : {&r.original_rcpt_to, &r.reported_domain, &r.reported_uri, &r.identity_alignment, &r.spf_dns}) {
         if (list->size() > 100) FAIL_CHECK("a list is too long");
     }
-    if (r.campaign.value.size() > 2 * limits.value_bytes + 100 || r.campaign.value.find("qxperson") != std::string::npos) FAIL_CHECK("the campaign: " << r.campaign.value);
+    if (r.campaign.value.size() > 2 * limits.value_bytes + 100 || r.campaign.value.find("qxperson") != std::string::npos) {
+        FAIL_CHECK("the campaign: " << r.campaign.value);
+    }
     if (result->diagnostics.size() > limits.diagnostics) FAIL_CHECK("too many diagnostics");
     for (const Diagnostic& diagnostic : result->diagnostics) {
         if (diagnostic.message.find("qxperson@") != std::string::npos) FAIL_CHECK("a diagnostic names a person: " << diagnostic.message);
@@ -171,6 +179,15 @@ TEST_CASE("ARF: the samples are read") {
     check(result, Limits());
 }
 
+TEST_CASE("ARF: of a complaint with more recipients than can be kept, the rest is told of") {
+    std::string recipients;
+    for (int i = 0; i < 101; ++i) recipients += fmt::format("{}{{\"emailAddress\":\"a{}@c.example\"}}", i == 0 ? "" : ",", i);
+    const auto result = read_ses_complaint(R"({"notificationType":"Complaint","complaint":{"complainedRecipients":[)" + recipients + "]}}", Limits());
+    REQUIRE(result);
+    CHECK(report_of(*result).original_rcpt_to.size() == 100);
+    CHECK(std::ranges::any_of(result->diagnostics, [](const Diagnostic& d) { return d.code == "arf.value.limit" && d.where == "complainedRecipients"; }));
+}
+
 TEST_CASE("ARF: cut at any byte, a report is read or refused within the limits") {
     for (const Limits& limits : limits_to_try()) {
         for (const Sample& sample : samples()) {
@@ -189,16 +206,7 @@ TEST_CASE("ARF: cut at any byte, a report is read or refused within the limits")
 TEST_CASE("ARF: with bytes changed at random, a report is read or refused within the limits") {
     std::mt19937 random(7);
     const std::string odd = "\r\n \t>:;,=\"()<>@[]{}\\0A\x80\xC3\xFF";
-    const auto change = [&](std::string& text) {
-        for (std::size_t i = 0; !text.empty() && i < 1 + random() % 4; ++i) {
-            const std::size_t at = random() % text.size();
-            switch (random() % 4) {
-                case 0: text.erase(at, 1 + random() % 8); break;
-                case 1: text.insert(at, text.substr(random() % text.size(), random() % 40)); break;
-                default: text[at] = odd[random() % odd.size()]; break;
-            }
-        }
-    };
+    const auto change = [&](std::string& text) { damage(text, random, 1 + random() % 3, odd); };
     std::size_t read = 0;
     for (int round = 0; round < 1500; ++round) {
         for (const Limits& limits : limits_to_try()) {
@@ -224,8 +232,10 @@ TEST_CASE("ARF: large and hostile pieces cost no more than their size") {
         return all;
     };
     const auto begin = std::chrono::steady_clock::now();
-    for (const std::string_view piece : {"a:\n", "Received: from a ([10.0.0.1]) by b\n", "((((", "<\"@,", ">>>>\n", "\r", "Original-Rcpt-To: <a@b.example>\n", " \n", "x",
-                                         "Authentication-Results: a; dkim=pass header.d=a.example\n", "DKIM-Signature: d=a.example; s=1\n", "report for an email message on IP ",
+    for (const std::string_view piece : {"a:\n", "Received: from a ([10.0.0.1]) by b\n", "((((", "<\"@,", ">>>>\n", "\r",
+                                         "Original-Rcpt-To: <a@b.example>\n", " \n", "x",
+                                         "Authentication-Results: a; dkim=pass header.d=a.example\n", "DKIM-Signature: d=a.example; s=1\n",
+                                         "report for an email message on IP ",
                                          "Feedback-Type:", "Feedback-Type: abuse\nVersion: 1\n\n", "Received Date: x\n", "\n\n>\n"}) {
         CAPTURE(piece);
         const std::string block = times(piece, 4 * kMiB);

@@ -115,9 +115,14 @@ TEST_CASE("ARF: addresses of people in fields") {
         CHECK(address_of(row.text) == row.address);
         CHECK(domain_of(address_of(row.text)) == row.domain);
     }
-    CHECK(addresses_of("nobody, \"B, b\" <b@b.example>, c@c.example (c, d), <d@d.example>", 3) ==
+    Context context;
+    std::string many = "first@a.example";
+    for (std::size_t i = 0; i < kMaxEntries; ++i) many += ", b@b.example";
+    CHECK(addresses_of(many, "To", context.reading).size() == kMaxEntries);
+    CHECK(context.codes() == "arf.value.limit");
+    CHECK(addresses_of("nobody, \"B, b\" <b@b.example>, c@c.example (c, d), <d@d.example>", "To", context.reading) ==
           std::vector<std::string>{"b@b.example", "c@c.example", "d@d.example"});
-    CHECK(addresses_of("a@a.example, b@b.example", 1) == std::vector<std::string>{"a@a.example"});
+    CHECK(context.codes() == "");
 }
 
 TEST_CASE("ARF: local parts are taken off") {

@@ -1,24 +1,10 @@
-#include <sys/resource.h>
-
-#include "catch.hpp"
+#include "hostile.hpp"
 #include "sample_documents.hpp"
 
 using namespace whosent;
 using namespace whosent::parse;
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr long kMostKiB = 600 * 1024;  // the sanitizers keep what was freed
-#else
-constexpr long kMostKiB = 16 * 1024;
-#endif
-
-long peak_kib() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_maxrss;
-}
 
 Outcome read_flat(ByteSource& source, const Limits& limits = {}) {
     const long before = peak_kib();

@@ -1,4 +1,4 @@
-// A document in memory as a ByteSource, whole or in chunks of a given size.
+// Documents as ByteSources: from memory, whole or in chunks of a given size; and made while they are read.
 #pragma once
 
 #include <algorithm>
@@ -33,6 +33,28 @@ private:
     std::size_t at_ = 0;
     std::optional<Error> failure_;
     std::vector<char> chunk_;
+};
+
+// `head`, then `unit` until `bytes` are reached, then `tail`, without ever holding it all.
+class RepeatingSource final : public ByteSource {
+public:
+    RepeatingSource(std::string head, std::string_view unit, std::uint64_t bytes, std::string tail)
+        : chunk_(std::move(head)), tail_(std::move(tail)) {
+        while (block_.size() < 64 * 1024) block_ += unit;
+        left_ = bytes / block_.size();
+    }
+    Result<Chunk> next() override {
+        if (started_) chunk_ = left_ > 0 ? block_ : tail_;
+        const bool last = started_ && left_ == 0;
+        if (started_ && left_ > 0) --left_;
+        started_ = true;
+        return Chunk{{chunk_.data(), chunk_.size()}, last};
+    }
+
+private:
+    std::string chunk_, block_, tail_;
+    std::uint64_t left_ = 0;
+    bool started_ = false;
 };
 
 }  // namespace whosent::parse

@@ -1,8 +1,4 @@
-#include <filesystem>
-#include <random>
-
-#include "catch.hpp"
-#include "render.hpp"
+#include "hostile.hpp"
 #include "sample_documents.hpp"
 
 using namespace whosent;
@@ -10,14 +6,10 @@ using namespace whosent::parse;
 
 namespace {
 
-std::vector<std::string> golden_inputs() {
-    std::vector<std::string> inputs;
-    std::error_code missing;
-    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(WHOSENT_SOURCE_DIR) / "tests/golden/dmarc", missing)) {
-        const auto file = entry.path() / "input";
-        if (std::filesystem::exists(file)) inputs.push_back(read_file(file.string()));
-    }
-    return inputs;
+std::vector<std::string> golden_inputs() { return parse::golden_inputs("dmarc", "input"); }
+
+void require_same(const std::string& document, const std::vector<std::size_t>& sizes) {
+    require_same_in_chunks(document, sizes, [](const std::string& text, std::size_t size) { return render(text, {}, size); });
 }
 
 }  // namespace
@@ -26,15 +18,7 @@ TEST_CASE("The size of the chunks never changes what is read") {
     const auto inputs = golden_inputs();
     REQUIRE(inputs.size() > 50);
     std::mt19937 random(11);
-    for (const std::string& input : inputs) {
-        const Rendered whole = render(input);
-        for (const std::size_t size : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{64}, 1 + random() % 200, 1 + random() % 2000}) {
-            CAPTURE(size, input);
-            const Rendered chunked = render(input, {}, size);
-            REQUIRE(chunked.json == whole.json);
-            REQUIRE(chunked.diagnostics == whole.diagnostics);
-        }
-    }
+    for (const std::string& input : inputs) require_same(input, {1, 2, 3, 64, 1 + random() % 200, 1 + random() % 2000});
 }
 
 TEST_CASE("The window's read-ahead is no border either") {
@@ -47,14 +31,8 @@ TEST_CASE("The window's read-ahead is no border either") {
         if (i % 13 == 0) records += "\n<d:record>" + row("192.0.2.1 ", "1 & 2") + "</d:record>";
     }
     const std::string document = feedback(records);
-    const Rendered whole = render(document);
-    CHECK(whole.diagnostics.find("xml.unclosed_element") != std::string::npos);
-    for (const std::size_t size : {1, 97, 4096, 16383, 16384, 16385, 50000}) {
-        CAPTURE(size);
-        const Rendered chunked = render(document, {}, size);
-        REQUIRE(chunked.json == whole.json);
-        REQUIRE(chunked.diagnostics == whole.diagnostics);
-    }
+    CHECK(render(document).diagnostics.find("xml.unclosed_element") != std::string::npos);
+    require_same(document, {1, 97, 4096, 16383, 16384, 16385, 50000});
 }
 
 TEST_CASE("A document cut at any byte keeps every complete record") {
@@ -97,17 +75,7 @@ TEST_CASE("Flipped, removed and doubled bytes never crash, and most records stay
         const bool from_good = i % 2 == 0;
         std::string document = from_good ? good : inputs[random() % inputs.size()];
         if (document.empty()) continue;
-        const std::size_t changes = from_good ? 1 : 1 + random() % 20;
-        for (std::size_t change = 0; change < changes; ++change) {
-            const std::size_t at = random() % document.size();
-            switch (random() % 4) {
-                case 0: document[at] = static_cast<char>(random()); break;
-                case 1: document[at] = "<>/&!?\"'=-[]: \0"[random() % 15]; break;
-                case 2: document.erase(at, 1 + random() % 3); break;
-                default: document.insert(at, document.substr(random() % document.size(), random() % 30)); break;
-            }
-            if (document.empty()) break;
-        }
+        damage(document, random, from_good ? 1 : 1 + random() % 20, {"<>/&!?\"'=-[]: \0", 15});
         MemorySource source(document, i % 5 == 0 ? 1 + random() % 100 : 0);
         const Outcome outcome = read_all(source);
         if (from_good) {

@@ -25,37 +25,25 @@ std::string render_record(const AggregateRecord& record) {
     out.token("disposition", record.disposition);
     out.token("dkim", record.dkim);
     out.token("spf", record.spf);
-    if (!record.reasons.empty()) {
-        out.raw("reasons", array(record.reasons, [](const PolicyOverrideReason& reason) {
-                    Object o;
-                    o.token("type", reason.type);
-                    o.text("comment", reason.comment);
-                    return o.str();
-                }));
-    }
+    out.list("reasons", record.reasons, [](Object& o, const PolicyOverrideReason& reason) {
+        o.token("type", reason.type);
+        o.text("comment", reason.comment);
+    });
     out.text("header_from", record.header_from);
     out.text("envelope_from", record.envelope_from);
     out.text("envelope_to", record.envelope_to);
-    if (!record.dkim_results.empty()) {
-        out.raw("dkim_results", array(record.dkim_results, [](const DkimAuthResult& result) {
-                    Object o;
-                    o.text("domain", result.domain);
-                    o.text("selector", result.selector);
-                    o.token("result", result.result);
-                    o.text("human_result", result.human_result);
-                    return o.str();
-                }));
-    }
-    if (!record.spf_results.empty()) {
-        out.raw("spf_results", array(record.spf_results, [](const SpfAuthResult& result) {
-                    Object o;
-                    o.text("domain", result.domain);
-                    o.token("scope", result.scope);
-                    o.token("result", result.result);
-                    o.text("human_result", result.human_result);
-                    return o.str();
-                }));
-    }
+    out.list("dkim_results", record.dkim_results, [](Object& o, const DkimAuthResult& result) {
+        o.text("domain", result.domain);
+        o.text("selector", result.selector);
+        o.token("result", result.result);
+        o.text("human_result", result.human_result);
+    });
+    out.list("spf_results", record.spf_results, [](Object& o, const SpfAuthResult& result) {
+        o.text("domain", result.domain);
+        o.token("scope", result.scope);
+        o.token("result", result.result);
+        o.text("human_result", result.human_result);
+    });
     add_extensions(out, record.extensions);
     return out.str();
 }
@@ -69,7 +57,7 @@ std::string render_report(const AggregateReport& report) {
     out.text("extra_contact_info", report.extra_contact_info);
     out.text("report_id", report.report_id);
     out.text("generator", report.generator);
-    if (!report.error.empty()) out.raw("error", array(report.error, [](const std::string& e) { return quoted(e); }));
+    out.list("error", report.error);
     out.number("begin", report.begin);
     out.number("end", report.end);
     const PolicyPublished& policy = report.policy_published;
@@ -102,8 +90,7 @@ Rendered render(std::string_view document, const RepairSet& switched_off, std::s
     });
     Rendered out;
     if (!result) {
-        out.json = fmt::format("{{\"error\": {{\"code\": {}, \"message\": {}}}}}\n", quoted(error_code_name(result.error().code)),
-                               quoted(result.error().message));
+        out.json = fmt::format("{{\"error\": {}}}\n", error_json(result.error()));
         return out;
     }
     out.json = fmt::format("{{\n  \"report\": {},\n  \"records_lost\": {},\n  \"policy_came_late\": {},\n  \"records\": [{}]\n}}\n",

@@ -5,32 +5,8 @@
 namespace whosent::parse {
 namespace {
 
-// Like Object, a member a line.
-class Lines {
-public:
-    void raw(std::string_view name, std::string_view value) { text_ += fmt::format("{}\n    {}: {}", text_.empty() ? "" : ",", quoted(name), value); }
-    void text(std::string_view name, std::string_view value) {
-        if (!value.empty()) raw(name, quoted(value));
-    }
-    template <class T>
-    void number(std::string_view name, const std::optional<T>& value) {
-        if (value) raw(name, fmt::format("{}", *value));
-    }
-    void list(std::string_view name, const std::vector<std::string>& values) {
-        if (!values.empty()) raw(name, array(values, quoted));
-    }
-    template <class T>
-    void token(std::string_view name, const Token<T, std::string>& token) {
-        if (token.present) raw(name, token.value ? quoted(name_of(*token.value)) : fmt::format("{{\"raw\": {}}}", quoted(token.raw)));
-    }
-    [[nodiscard]] std::string str() const { return "{" + text_ + "\n  }"; }
-
-private:
-    std::string text_;
-};
-
 std::string render_report(const ArfReport& report) {
-    Lines out;
+    Object out(2);
     out.text("reporter", report.reporter);
     out.text("provider", report.provider);
     out.number("reported_at", report.reported_at);
@@ -48,27 +24,19 @@ std::string render_report(const ArfReport& report) {
     out.number("source_port", report.source_port);
     out.list("reported_domain", report.reported_domain);
     out.list("reported_uri", report.reported_uri);
-    if (!report.authentication_results.empty()) {
-        out.raw("authentication_results", array(report.authentication_results, [](const AuthenticationResult& result) {
-                    Object o;
-                    o.text("method", result.method);
-                    o.text("result", result.result);
-                    o.text("domain", result.domain);
-                    o.text("selector", result.selector);
-                    return o.str();
-                }));
-    }
+    out.list("authentication_results", report.authentication_results, [](Object& o, const AuthenticationResult& result) {
+        o.text("method", result.method);
+        o.text("result", result.result);
+        o.text("domain", result.domain);
+        o.text("selector", result.selector);
+    });
     out.token("auth_failure", report.auth_failure);
     out.token("delivery_result", report.delivery_result);
     out.list("identity_alignment", report.identity_alignment);
-    if (!report.dkim.empty()) {
-        out.raw("dkim", array(report.dkim, [](const DkimIdentity& identity) {
-                    Object o;
-                    o.text("domain", identity.domain);
-                    o.text("selector", identity.selector);
-                    return o.str();
-                }));
-    }
+    out.list("dkim", report.dkim, [](Object& o, const DkimIdentity& identity) {
+        o.text("domain", identity.domain);
+        o.text("selector", identity.selector);
+    });
     out.text("dkim_identity", report.dkim_identity);
     out.list("spf_dns", report.spf_dns);
     out.text("header_from", report.header_from);
@@ -80,7 +48,7 @@ std::string render_report(const ArfReport& report) {
     campaign.text("source", name_of(report.campaign.source));
     campaign.text("value", report.campaign.value);
     out.raw("campaign", campaign.str());
-    if (!report.derived.empty()) out.raw("derived", array(report.derived, quoted));
+    out.list("derived", report.derived);
     return out.str();
 }
 
@@ -89,8 +57,7 @@ std::string render_report(const ArfReport& report) {
 Rendered render_arf(const Result<ParsedArf>& result) {
     Rendered out;
     if (!result) {
-        out.json = fmt::format("{{\n  \"error\": {{\"code\": {}, \"message\": {}}}\n}}\n", quoted(error_code_name(result.error().code)),
-                               quoted(result.error().message));
+        out.json = fmt::format("{{\n  \"error\": {}\n}}\n", error_json(result.error()));
         return out;
     }
     const auto* feedback = std::get_if<FeedbackReport>(&result->report);

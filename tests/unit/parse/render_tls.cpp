@@ -24,9 +24,9 @@ std::string render_detail(const TlsFailureDetails& detail) {
 std::string render_policy(const TlsPolicy& policy) {
     Object out;
     out.token("policy_type", policy.policy_type);
-    if (!policy.policy_string.empty()) out.raw("policy_string", array(policy.policy_string, quoted));
+    out.list("policy_string", policy.policy_string);
     out.text("policy_domain", policy.policy_domain);
-    if (!policy.mx_host.empty()) out.raw("mx_host", array(policy.mx_host, quoted));
+    out.list("mx_host", policy.mx_host);
     out.number("total_successful_session_count", policy.total_successful_session_count);
     out.number("total_failure_session_count", policy.total_failure_session_count);
     if (!policy.failure_details.empty()) {
@@ -42,8 +42,7 @@ std::string render_policy(const TlsPolicy& policy) {
 Rendered render_tls(const Result<ParsedTls>& result) {
     Rendered out;
     if (!result) {
-        out.json = fmt::format("{{\"error\": {{\"code\": {}, \"message\": {}}}}}\n", quoted(error_code_name(result.error().code)),
-                               quoted(result.error().message));
+        out.json = fmt::format("{{\"error\": {}}}\n", error_json(result.error()));
         return out;
     }
     const TlsReport& report = result->report;

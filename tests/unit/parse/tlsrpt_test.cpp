@@ -1,9 +1,4 @@
-#include <sys/resource.h>
-
-#include <filesystem>
-#include <random>
-
-#include "catch.hpp"
+#include "hostile.hpp"
 #include "memory_source.hpp"
 #include "render_tls.hpp"
 
@@ -12,14 +7,10 @@ using namespace whosent::parse;
 
 namespace {
 
-std::vector<std::string> golden_inputs() {
-    std::vector<std::string> inputs;
-    std::error_code missing;
-    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(WHOSENT_SOURCE_DIR) / "tests/golden/tlsrpt", missing)) {
-        const auto file = entry.path() / "input.json";
-        if (std::filesystem::exists(file)) inputs.push_back(read_file(file.string()));
-    }
-    return inputs;
+std::vector<std::string> golden_inputs() { return parse::golden_inputs("tlsrpt", "input.json"); }
+
+void require_same(const std::string& document, const std::vector<std::size_t>& sizes) {
+    require_same_in_chunks(document, sizes, [](const std::string& text, std::size_t size) { return render_tls(text, {}, size); });
 }
 
 std::string detail(std::string_view count = "3", std::string_view type = "\"certificate-expired\"") {
@@ -191,15 +182,7 @@ TEST_CASE("TLS: the size of the chunks never changes what is read") {
     const auto inputs = golden_inputs();
     REQUIRE(inputs.size() > 60);
     std::mt19937 random(7);
-    for (const std::string& input : inputs) {
-        const Rendered whole = render_tls(input);
-        for (const std::size_t size : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}, std::size_t{64}, 1 + random() % 200, 1 + random() % 2000}) {
-            CAPTURE(size, input);
-            const Rendered chunked = render_tls(input, {}, size);
-            REQUIRE(chunked.json == whole.json);
-            REQUIRE(chunked.diagnostics == whole.diagnostics);
-        }
-    }
+    for (const std::string& input : inputs) require_same(input, {1, 2, 3, 7, 64, 1 + random() % 200, 1 + random() % 2000});
 }
 
 TEST_CASE("TLS: a document cut at any byte keeps every complete policy and detail") {
@@ -241,7 +224,8 @@ TEST_CASE("TLS: a document cut at any byte keeps every complete policy and detai
             for (const TlsFailureDetails& one : found.failure_details) REQUIRE(one.failed_session_count == 10 + details++);
         }
         REQUIRE(details == static_cast<std::size_t>(std::ranges::count_if(detail_ends, [&](std::size_t end) { return end <= size; })));
-        const bool between = std::ranges::any_of(ends, [&](std::size_t end) { return size >= end; }) && kept == static_cast<std::size_t>(std::ranges::count_if(ends, [&](std::size_t end) { return end <= size; }));
+        const bool between = std::ranges::any_of(ends, [&](std::size_t end) { return size >= end; }) &&
+                             kept == static_cast<std::size_t>(std::ranges::count_if(ends, [&](std::size_t end) { return end <= size; }));
         if (!between) REQUIRE((has(*result, "tlsrpt.policy_cut") || has(*result, "tlsrpt.policy_lost")));
     }
     CHECK(read(document)->complete);
@@ -338,44 +322,6 @@ TEST_CASE("TLS: the limits hold") {
     }
 }
 
-namespace {
-
-// A document of which one part comes many times over, without ever holding it.
-class EndlessSource final : public ByteSource {
-public:
-    EndlessSource(std::string before, std::string repeated, std::uint64_t times, std::string after)
-        : parts_{std::move(before), std::move(repeated), std::move(after)}, times_(times) {}
-    Result<Chunk> next() override {
-        if (at_ == 0) {
-            at_ = 1;
-            return give(parts_[0], false);
-        }
-        if (times_ > 0) {
-            --times_;
-            return give(parts_[1], false);
-        }
-        return give(parts_[2], true);
-    }
-
-private:
-    Chunk give(const std::string& part, bool last) {
-        chunk_ = part;
-        return Chunk{{chunk_.data(), chunk_.size()}, last};
-    }
-    std::string parts_[3];
-    std::uint64_t times_;
-    int at_ = 0;
-    std::string chunk_;
-};
-
-long most_memory_kib() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_maxrss;
-}
-
-}  // namespace
-
 TEST_CASE("TLS: memory does not follow the document") {
     const std::string document = report();
     const std::size_t name = document.find("Mailhaven");
@@ -391,21 +337,19 @@ TEST_CASE("TLS: memory does not follow the document") {
         {document.find("7,"), std::string(64 * kKiB, '1')},
         {document.find("\"policies\":[") + 12, policy() + "," + std::string(60 * kKiB, ' ')},
     };
-    const long before = most_memory_kib();
+    const long before = peak_kib();
     Limits limits;
     limits.tls_report_bytes = 64 * kKiB;
     for (const Row& row : rows) {
         CAPTURE(row.repeated.substr(0, 40));
-        EndlessSource source(document.substr(0, row.at), row.repeated, 1000, document.substr(row.at));
+        RepeatingSource source(document.substr(0, row.at), row.repeated, 64 * kMiB, document.substr(row.at));
         const auto result = read_tls_report(source, limits);
         REQUIRE(result);
         CHECK(result->report.organization_name.size() <= limits.value_bytes);
         CHECK(result->report.policies.size() < 1000);
         for (const Diagnostic& diagnostic : result->diagnostics) CHECK(diagnostic.message.size() < 500);
     }
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which keep what was freed
-    CHECK(most_memory_kib() - before < 8 * 1024);
-#endif
+    CHECK(peak_kib() - before < kMostKiB);
 }
 
 TEST_CASE("TLS: flipped, removed and doubled bytes never crash, and policies stay") {
@@ -416,21 +360,9 @@ TEST_CASE("TLS: flipped, removed and doubled bytes never crash, and policies sta
         const bool from_good = i % 2 == 0;
         std::string document = from_good ? good : inputs[random() % inputs.size()];
         if (document.empty()) continue;
-        const std::size_t changes = from_good ? 1 : 1 + random() % 20;
-        for (std::size_t change = 0; change < changes && !document.empty(); ++change) {
-            const std::size_t at = random() % document.size();
-            switch (random() % 4) {
-                case 0: document[at] = static_cast<char>(random()); break;
-                case 1: document[at] = "{}[],:\"\\0-.e tnf\xC3"[random() % 17]; break;
-                case 2: document.erase(at, 1 + random() % 3); break;
-                default: document.insert(at, document.substr(random() % document.size(), random() % 30)); break;
-            }
-        }
+        damage(document, random, from_good ? 1 : 1 + random() % 20, {"{}[],:\"\\0-.e tnf\xC3", 17});
         CAPTURE(document);
-        const Rendered whole = render_tls(document);
-        const Rendered chunked = render_tls(document, {}, 1 + random() % 40);
-        REQUIRE(whole.json == chunked.json);
-        REQUIRE(whole.diagnostics == chunked.diagnostics);
+        require_same(document, {1 + random() % 40});
         const auto result = read(document);
         // One change never makes a report look like something else, once its first member was read.
         if (from_good && !result && document.starts_with("{\"organization-name\":")) REQUIRE(result.error().code != ErrorCode::not_a_report);

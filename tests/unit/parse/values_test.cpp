@@ -1,6 +1,7 @@
 // What single values are read as, odd ones first; whole documents with them are the golden cases.
 #include "catch.hpp"
 #include "parse/dmarc/values.hpp"
+#include "render_json.hpp"
 
 using namespace whosent;
 using namespace whosent::parse;
@@ -8,15 +9,10 @@ using namespace whosent::parse;
 namespace {
 
 struct Fixture {
-    Notes notes;
+    Notes notes{100};
     RepairSet none;
     Reading reading{none, notes};
-    Fixture() { notes.start(100); }
-    std::string codes() {
-        std::string all;
-        for (const Diagnostic& diagnostic : notes.take()) all += (all.empty() ? "" : " ") + diagnostic.code;
-        return all;
-    }
+    std::string codes() { return codes_of(notes.take()); }
 };
 
 }  // namespace
@@ -134,11 +130,11 @@ TEST_CASE("Words") {
     CHECK_FALSE(read_word("hardfail", kDmarcResults, Field::evaluated_spf, fixture.reading));
     CHECK_FALSE(read_word("", kPolicies, Field::sp, fixture.reading));
     CHECK(fixture.codes() == "dmarc.token.empty dmarc.token.unknown dmarc.token.unknown dmarc.token.empty");
-    fixture.notes.start(100);
+    fixture.notes.clear();
     CHECK(spf("HardFail") == SpfResult::fail);
     CHECK(spf("SOFTFAIL") == SpfResult::softfail);
     CHECK(fixture.codes() == "dmarc.token.synonym dmarc.token.case");
-    fixture.notes.start(100);
+    fixture.notes.clear();
     CHECK(spf("policy") == SpfResult::policy);
     CHECK(read_word("policy_test_mode", kPolicyOverrides, Field::reason_type, fixture.reading) == PolicyOverride::policy_test_mode);
     CHECK(read_word("y", kYesNo, Field::testing, fixture.reading) == true);

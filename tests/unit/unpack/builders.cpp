@@ -134,7 +134,8 @@ std::string report(std::size_t records, std::string_view domain) {
 std::string tls_report() {
     return R"({"organization-name":"Mail Example","date-range":{"start-datetime":"2023-11-14T00:00:00Z","end-datetime":"2023-11-14T23:59:59Z"},)"
            R"("contact-info":"tls@mail.example","report-id":"5065427c","policies":[{"policy":{"policy-type":"sts","policy-string":["version: STSv1"],)"
-           R"("policy-domain":"example.org","mx-host":["mx.example.org"]},"summary":{"total-successful-session-count":5326,"total-failure-session-count":0}}]})";
+           R"("policy-domain":"example.org","mx-host":["mx.example.org"]},)"
+           R"("summary":{"total-successful-session-count":5326,"total-failure-session-count":0}}]})";
 }
 
 std::string complaint(std::string_view original, std::string_view fields) {

@@ -57,7 +57,8 @@ std::vector<Sample> samples() {
     }
     const auto original = mail("Cats", "Content-Type: text/plain\r\n\r\nBuy now.\r\n");
     all.push_back({"complaint", mail("Abuse report", complaint(original))});
-    all.push_back({"complaint, old form", mail("complaint about message from 192.0.2.7", multipart({{"Content-Type: message/rfc822", "X-HmXmrOriginalRecipient: a@example.org\r\n" + original}}))});
+    all.push_back({"complaint, old form", mail("complaint about message from 192.0.2.7",
+        multipart({{"Content-Type: message/rfc822", "X-HmXmrOriginalRecipient: a@example.org\r\n" + original}}))});
     return all;
 }
 

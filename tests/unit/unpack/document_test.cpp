@@ -24,7 +24,8 @@ Skeleton::State state_of(Skeleton::Language language, std::string_view bytes) {
 }
 
 std::string part(std::string_view type, std::string_view name, std::string_view encoding, std::string_view body) {
-    return mail(kPlainSubject, multipart({human_text(), {fmt::format("Content-Type: {}; name=\"{}\"\r\nContent-Transfer-Encoding: {}", type, name, encoding), std::string(body)}}));
+    const auto header = fmt::format("Content-Type: {}; name=\"{}\"\r\nContent-Transfer-Encoding: {}", type, name, encoding);
+    return mail(kPlainSubject, multipart({human_text(), {header, std::string(body)}}));
 }
 
 }  // namespace
@@ -45,15 +46,19 @@ TEST_CASE("a document is whole by its brackets") {
     }();
     const std::vector<Row> rows = {
         {kX, "", State::unfinished}, {kX, "text", State::broken}, {kX, "<", State::unfinished}, {kX, "< a>", State::broken}, {kX, "<a", State::unfinished},
-        {kX, "<a></b>", State::broken}, {kX, "</a>", State::broken}, {kX, "<a/><b/>", State::broken}, {kX, "<a/>text", State::broken}, {kX, "<a><b></a></b>", State::broken},
-        {kX, "<a b=\"></a>", State::unfinished}, {kX, "<a <b></b></a>", State::broken}, {kX, "<a><!-- </a>", State::unfinished}, {kX, "<p>hello<br>you</p>", State::broken},
+        {kX, "<a></b>", State::broken}, {kX, "</a>", State::broken}, {kX, "<a/><b/>", State::broken}, {kX, "<a/>text", State::broken},
+        {kX, "<a><b></a></b>", State::broken},
+        {kX, "<a b=\"></a>", State::unfinished}, {kX, "<a <b></b></a>", State::broken}, {kX, "<a><!-- </a>", State::unfinished},
+        {kX, "<p>hello<br>you</p>", State::broken},
         {kX, "<?xml version=\"1.0\"?>", State::unfinished}, {kX, "<!x><a/>", State::broken}, {kX, deep_xml, State::broken}, {kX, "<a></a", State::unfinished},
         {kX, "<a/>", State::whole}, {kX, "<a ></a >", State::whole}, {kX, kXml, State::whole}, {kX, "\xef\xbb\xbf<a>\xc3\xbc</a> \n", State::whole},
         {kX, "\xff\xfe" + utf16_le("<a>x</a>"), State::whole}, {kX, "<n:a xmlns:n='urn:x'><n:b c='/'>t</n:b><!-- - -- --></n:a><!-- end -->", State::whole},
-        {kJ, "", State::unfinished}, {kJ, "{", State::unfinished}, {kJ, "{\"a\":\"", State::unfinished}, {kJ, "[1,{\"a\":2]", State::broken}, {kJ, "[1]]", State::broken},
+        {kJ, "", State::unfinished}, {kJ, "{", State::unfinished}, {kJ, "{\"a\":\"", State::unfinished}, {kJ, "[1,{\"a\":2]", State::broken},
+        {kJ, "[1]]", State::broken},
         {kJ, "[[Spam]] hello", State::broken}, {kJ, "[\"x\"] hello", State::broken}, {kJ, "{\"a\":1}{\"b\":2}", State::broken}, {kJ, "\"a\"", State::broken},
         {kJ, std::string(20'000, '['), State::broken}, {kJ, "{\"a\":\"\\\"}", State::unfinished},
-        {kJ, "{}", State::whole}, {kJ, "\xef\xbb\xbf [ {} ] \n", State::whole}, {kJ, kJson, State::whole}, {kJ, "\xff\xfe" + utf16_le(kJson), State::whole}, {kJ, tls_report(), State::whole},
+        {kJ, "{}", State::whole}, {kJ, "\xef\xbb\xbf [ {} ] \n", State::whole}, {kJ, kJson, State::whole},
+        {kJ, "\xff\xfe" + utf16_le(kJson), State::whole}, {kJ, tls_report(), State::whole},
     };
     for (const auto& row : rows) {
         INFO(row.bytes.substr(0, 60));
@@ -98,7 +103,8 @@ TEST_CASE("TLS reports in the containers and spellings that are really sent") {
              Row{"base64 that is not declared", part("text/plain", "x", "7bit", base64(json))},
              Row{"text/plain", part("text/plain", "r.json", "7bit", json)},
              Row{"the body", mail(kReportSubject, "Content-Type: application/tlsrpt+json\r\n\r\n" + json)},
-             Row{"in a forwarded message", mail("Fwd", "Content-Type: message/rfc822\r\n\r\n" + part(type("+gzip"), "r.json.gz", "base64", base64(gzip(json))))},
+             Row{"in a forwarded message", mail("Fwd", "Content-Type: message/rfc822\r\n\r\n" +
+                                                part(type("+gzip"), "r.json.gz", "base64", base64(gzip(json))))},
          }) {
         INFO(row.what);
         const auto seen = open_up(row.bytes, "x");

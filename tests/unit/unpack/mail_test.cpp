@@ -38,7 +38,8 @@ TEST_CASE("types of the parts of a feedback report") {
         INFO(type);
         CHECK_FALSE(unpack::is_feedback_type(type));
     }
-    for (const auto* type : {"message/feedback-report", "message/feedback_report", "message/feedbackreport", "message/x-feedback-report", "text/feedback-report",
+    for (const auto* type : {"message/feedback-report", "message/feedback_report", "message/feedbackreport", "message/x-feedback-report",
+                             "text/feedback-report",
                              "application/feedback-report", "message/feedback-reports", "message/feedback"}) {
         INFO(type);
         CHECK(unpack::is_feedback_type(type));
@@ -47,7 +48,8 @@ TEST_CASE("types of the parts of a feedback report") {
         INFO(type);
         CHECK_FALSE(unpack::is_original_type(type));
     }
-    for (const auto* type : {"message/rfc822", "message/global", "message/global-headers", "text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers",
+    for (const auto* type : {"message/rfc822", "message/global", "message/global-headers", "text/rfc822-headers", "text/rfc822-header",
+                             "message/rfc822-headers",
                              "message/rfc-822", "message/partial", "text/rfc822"}) {
         INFO(type);
         CHECK(unpack::is_original_type(type));
@@ -55,13 +57,16 @@ TEST_CASE("types of the parts of a feedback report") {
 }
 
 TEST_CASE("the fields of a feedback report are told by their names") {
-    for (const auto* text : {"", "\r\n", "Feedback", "Feedback-Type", "Feedback-Types: abuse", "User-Agent: x\r\n", "Version: 1\r\n", "User-Agent: x\r\n\r\nVersion: 1\r\n",
-                             "Hello,\r\nFeedback-Type: abuse\r\n", "From: a@example.org\r\nFeedback-Type: abuse\r\n", "Feedback-Type: abuse\r\nReceived: from x\r\n",
+    for (const auto* text : {"", "\r\n", "Feedback", "Feedback-Type", "Feedback-Types: abuse", "User-Agent: x\r\n", "Version: 1\r\n",
+                             "User-Agent: x\r\n\r\nVersion: 1\r\n",
+                             "Hello,\r\nFeedback-Type: abuse\r\n", "From: a@example.org\r\nFeedback-Type: abuse\r\n",
+                             "Feedback-Type: abuse\r\nReceived: from x\r\n",
                              "see here: Feedback-Type: abuse\r\n"}) {
         INFO(text);
         CHECK_FALSE(unpack::begins_like_feedback(text));
     }
-    for (const auto* text : {"Feedback-Type: abuse", "\r\n\nFEEDBACK-TYPE : abuse", "\xef\xbb\xbf" "Feedback-Type: x\n", "Source-IP: 192.0.2.1\n\tx\nFeedback-Type: abuse\n",
+    for (const auto* text : {"Feedback-Type: abuse", "\r\n\nFEEDBACK-TYPE : abuse", "\xef\xbb\xbf" "Feedback-Type: x\n",
+                             "Source-IP: 192.0.2.1\n\tx\nFeedback-Type: abuse\n",
                              "User-Agent: x\r\nVersion: 0.1\r\n", "Version: 1\nUser-Agent: x", "Feedback-Type: abuse\r\n\r\nFrom: a text"}) {
         INFO(text);
         CHECK(unpack::begins_like_feedback(text));
@@ -95,10 +100,13 @@ TEST_CASE("a feedback report is offered in pieces, and its original is left alon
         {"mixed", replaced("multipart/report; report-type=feedback-report", "multipart/mixed")},
         {"another delimiter", replaced("boundary=\"=_b1\"", "boundary=\"=_b2\"")},
         {"no last delimiter", whole.substr(0, whole.rfind("\r\n--=_b1--"))},
-        {"blank text before the text", multipart({{"Content-Type: text/plain", "\r\n"}, kText, kFields, {"Content-Type: message/rfc822", original()}}, "report")},
+        {"blank text before the text", multipart({{"Content-Type: text/plain", "\r\n"}, kText, kFields,
+            {"Content-Type: message/rfc822", original()}}, "report")},
         {"text after HTML", multipart({{"Content-Type: text/html", "<p>abuse</p>"}, kText, kFields, {"Content-Type: message/rfc822", original()}}, "report")},
-        {"HTML only", multipart({{html, "<html><b>This is an email=20=\r\nabuse report.</b>"}, kFields, {"Content-Type: message/rfc822", original()}}, "report")},
-        {"text in alternatives", multipart({{multipart({kText, {"Content-Type: text/html", "<p>abuse</p>"}}, "alternative", "inner"), ""}, kFields, {"Content-Type: message/rfc822", original()}}, "report")},
+        {"HTML only", multipart({{html, "<html><b>This is an email=20=\r\nabuse report.</b>"}, kFields,
+            {"Content-Type: message/rfc822", original()}}, "report")},
+        {"text in alternatives", multipart({{multipart({kText, {"Content-Type: text/html", "<p>abuse</p>"}}, "alternative", "inner"), ""}, kFields,
+            {"Content-Type: message/rfc822", original()}}, "report")},
         {"type with an underscore", with_fields("Content-Type: message/feedback_report", fields)},
         {"type in capitals, with a name", with_fields("Content-Type: Message/Feedback-Report; name=\"ATT00001\"", fields)},
         {"type text", with_fields("Content-Type: text/plain", fields)},
@@ -111,7 +119,8 @@ TEST_CASE("a feedback report is offered in pieces, and its original is left alon
         {"base64 fields as octet-stream", with_fields("Content-Type: application/octet-stream" + base64_field, base64(fields))},
         {"base64 fields, not declared", with_fields("Content-Type: message/feedback-report", base64(fields))},
         {"base64 declared, fields as they are", with_fields("Content-Type: message/feedback-report" + base64_field, fields)},
-        {"quoted-printable fields", with_fields("Content-Type: message/feedback-report\r\nContent-Transfer-Encoding: quoted-printable", quoted_printable(fields))},
+        {"quoted-printable fields", with_fields("Content-Type: message/feedback-report\r\nContent-Transfer-Encoding: quoted-printable",
+            quoted_printable(fields))},
         {"original in base64", with_original("Content-Type: message/rfc822" + base64_field, base64(original()))},
         {"original in base64, not declared", with_original("Content-Type: message/rfc822", base64(original()))},
         {"original with base64 declared, as it is", with_original("Content-Type: message/rfc822" + base64_field, original())},
@@ -127,9 +136,12 @@ TEST_CASE("a feedback report is offered in pieces, and its original is left alon
         {"original as octet-stream", with_original("Content-Type: application/octet-stream; name=original.eml", original())},
         {"original as text, as lists make it", with_original("Content-Type: text/plain", original())},
         {"original before the fields", multipart({kText, {"Content-Type: message/rfc822", original()}, kFields}, "report")},
-        {"original twice", multipart({kText, kFields, {"Content-Type: text/rfc822-headers", stripped}, {"Content-Type: message/rfc822", original()}}, "report")},
-        {"in a list's mixed, with a footer", multipart({{complaint(original()), ""}, {"Content-Type: text/plain", "____\r\nabuse mailing list\r\n"}}, "mixed", "list")},
-        {"in a list's mixed, after its own words", multipart({{"Content-Type: text/plain", "Subscribers: see below."}, {complaint(original()), ""}}, "mixed", "list")},
+        {"original twice", multipart({kText, kFields, {"Content-Type: text/rfc822-headers", stripped},
+            {"Content-Type: message/rfc822", original()}}, "report")},
+        {"in a list's mixed, with a footer", multipart({{complaint(original()), ""},
+            {"Content-Type: text/plain", "____\r\nabuse mailing list\r\n"}}, "mixed", "list")},
+        {"in a list's mixed, after its own words", multipart({{"Content-Type: text/plain", "Subscribers: see below."}, {complaint(original()), ""}},
+            "mixed", "list")},
     };
     for (const auto& row : rows) {
         INFO(row.what);
@@ -190,10 +202,13 @@ TEST_CASE("a feedback report is found in whatever message it is forwarded in") {
 
 TEST_CASE("several feedback reports in one message") {
     const auto flat = [](std::string_view from, std::string_view boundary) {
-        return Attachment{multipart({kText, kFields, {"Content-Type: message/rfc822", fmt::format("From: {}\r\n\r\nhello\r\n", from)}}, "report", boundary), ""};
+        return Attachment{multipart({kText, kFields, {"Content-Type: message/rfc822", fmt::format("From: {}\r\n\r\nhello\r\n", from)}},
+                                    "report", boundary),
+                          ""};
     };
     const auto seen = open_up(mail("Reports", multipart({flat("a@example.org", "b2"), flat("b@example.org", "b3"),
-                                                         {"Content-Type: message/rfc822", mail(kReportSubject, "Content-Type: text/xml\r\n\r\n" + report())}})));
+                                                         {"Content-Type: message/rfc822",
+                                                          mail(kReportSubject, "Content-Type: text/xml\r\n\r\n" + report())}})));
     REQUIRE(seen.mails.size() == 2);
     CHECK(seen.mails[0].original == "From: a@example.org\r\n\r\n");
     CHECK(seen.mails[1].original == "From: b@example.org\r\n\r\n");
@@ -223,13 +238,16 @@ TEST_CASE("what nobody takes as a feedback report is what it was before") {
 TEST_CASE("a message without fields of a feedback report is offered at the end, once") {
     const auto cats = mail("Cats", "Content-Type: text/plain\r\n\r\nBuy now.\r\n");
     const auto bounce = [&](std::string_view type) {
-        return mail("Returned mail", multipart({human_text(), {"Content-Type: message/delivery-status", "Reporting-MTA: dns; mx.example.org\r\n\r\nAction: failed\r\n"},
+        return mail("Returned mail", multipart({human_text(),
+                                               {"Content-Type: message/delivery-status", "Reporting-MTA: dns; mx.example.org\r\n\r\nAction: failed\r\n"},
                                                 {"Content-Type: message/rfc822", cats}},
                                                fmt::format("report; report-type={}", type)));
     };
     for (const auto& bytes :
-         {mail("Image", "Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64("\x89PNG\r\n\x1a\n" + noise(100))), mail("Blank", "\r\n"), bounce("delivery-status"),
-          bounce("disposition-notification"), mail(kReportSubject, multipart({human_text(), attached("application/gzip", "x.gz", gzip(report()))})), gzip(report()), report(),
+         {mail("Image", "Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64("\x89PNG\r\n\x1a\n" + noise(100))),
+          mail("Blank", "\r\n"), bounce("delivery-status"), bounce("disposition-notification"),
+          mail(kReportSubject, multipart({human_text(), attached("application/gzip", "x.gz", gzip(report()))})),
+          gzip(report()), report(),
           std::string("text")}) {
         INFO(bytes);
         CHECK(open_up(bytes).mails.empty());
@@ -245,10 +263,13 @@ TEST_CASE("a message without fields of a feedback report is offered at the end, 
     for (const auto& row : {Row{mail("Note", "Content-Type: text/plain\r\n\r\n" + exim), exim, ""},
                             Row{mail("Note", "\r\n" + exim), exim, ""},
                             Row{mail("Note", "Content-Type: text/plain" + base64_field + "\r\n\r\n" + base64(exim)), exim, ""},
-                            Row{mail("Note", multipart({{"Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable", quoted_printable(exim)}}, "report")), exim, ""},
+                            Row{mail("Note", multipart({{"Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable",
+                                                         quoted_printable(exim)}}, "report")),
+                                exim, ""},
                             Row{mail("Note", multipart({human_text(), {"Content-Type: message/rfc822", cats}})), human_text().body, header + "\r\n"},
                             Row{mail("Note", multipart({human_text(), {"Content-Type: text/rfc822-headers", header}})), human_text().body, header},
-                            Row{mail("Note", multipart({human_text(), attached("application/octet-stream", "cats.eml", cats)})), human_text().body, header + "\r\n"},
+                            Row{mail("Note", multipart({human_text(), attached("application/octet-stream", "cats.eml", cats)})),
+                                human_text().body, header + "\r\n"},
                             Row{mail("Note", multipart({{"Content-Type: message/rfc822", cats}})), "", header + "\r\n"},
                             Row{mail("Note", "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + exim), exim, ""},
                             Row{bounce("other"), human_text().body, header + "\r\n"}}) {
@@ -269,7 +290,9 @@ TEST_CASE("a message without fields of a feedback report is offered at the end, 
 
 TEST_CASE("a complaint in Microsoft's old form") {
     const std::string subject = "complaint about message from 192.0.2.7";
-    const auto broken = "X-HmXmrOriginalRecipient: a@example.org\r\n" + mail(kReportSubject, multipart({human_text(), attached("application/gzip", "x.xml.gz", gzip(report()).substr(0, 30))}, "mixed", "i"));
+    const auto broken = "X-HmXmrOriginalRecipient: a@example.org\r\n" +
+                        mail(kReportSubject, multipart({human_text(), attached("application/gzip", "x.xml.gz", gzip(report()).substr(0, 30))},
+                                                       "mixed", "i"));
     // A part beside the original that cannot be read stays a failure.
     const auto damaged = attached("application/zip", "y.zip", zip({{"y.xml", report()}}).substr(0, 60));
     for (const auto* asked : {"Some other subject", subject.c_str()}) {
@@ -295,7 +318,8 @@ TEST_CASE("feedback reports do not pass the limits") {
     CHECK(many.mails.size() <= 2 * limits.mime_parts);
     CHECK(many.has_failure(ErrorCode::limit));
     limits.header_bytes = 2000;
-    const auto long_fields = open_up(mail("Long", multipart({kText, {"Content-Type: message/feedback-report", std::string(kFeedbackFields) + "X: " + noise(5000)},
+    const auto long_fields = open_up(mail("Long", multipart({kText,
+                                                          {"Content-Type: message/feedback-report", std::string(kFeedbackFields) + "X: " + noise(5000)},
                                                              {"Content-Type: message/rfc822", "From: a@example.org\r\nX: " + noise(5000) + "\r\n\r\nhello"}},
                                                             "report")),
                                      "", limits);

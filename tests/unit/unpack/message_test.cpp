@@ -232,6 +232,20 @@ TEST_CASE("mended messages say so") {
               .result.diagnostics.empty());
 }
 
+TEST_CASE("no more diagnostics are kept than the limit, and the others are counted") {
+    const auto stray = "Content-Type: application/gzip\r\nContent-Transfer-Encoding: base64";
+    const auto packed = base64(gzip(report())).insert(40, "!");
+    const auto three = mail(kPlainSubject, multipart({{stray, packed}, {stray, packed}, {stray, packed}}));
+    Limits limits;
+    limits.diagnostics = 2;
+    const auto cut = open_up(three, {}, limits);
+    CHECK(cut.result.diagnostics.size() == 2);
+    CHECK(cut.result.diagnostics_dropped == 1);
+    const auto all = open_up(three);
+    CHECK(all.result.diagnostics.size() == 3);
+    CHECK(all.result.diagnostics_dropped == 0);
+}
+
 TEST_CASE("odd beginnings of a message") {
     const auto whole = mail(kPlainSubject, multipart({human_text(), attached("application/gzip", "x.gz", gzip(report()))}));
     auto returns_only = whole;

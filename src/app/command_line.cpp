@@ -21,6 +21,13 @@ CLI::Option* add_number(CLI::App& app, const std::string& name, std::optional<st
         ->check([read](const std::string& text) { return read(text) ? std::string() : "not a whole number: " + text; });
 }
 
+void only(CLI::Option* option, const std::vector<std::string>& choices) {
+    const std::string words = fmt::format("{}", fmt::join(choices, "|"));
+    option->type_name(words)->check([choices, words](const std::string& text) {
+        return std::find(choices.begin(), choices.end(), text) != choices.end() ? std::string() : "not one of " + words + ": " + text;
+    });
+}
+
 }  // namespace
 
 CommandLine::CommandLine(std::string description, std::string version_text)
@@ -63,10 +70,12 @@ void CommandLine::Command::option(const std::string& name, std::optional<std::ui
 void CommandLine::Command::flag(const std::string& name, bool& into, const std::string& help) { app_.add_flag(name, into, help); }
 
 void CommandLine::Command::choice(const std::string& name, std::string& into, const std::vector<std::string>& choices, const std::string& help) {
-    const std::string words = fmt::format("{}", fmt::join(choices, "|"));
-    app_.add_option(name, into, help)->type_name(words)->check([choices, words](const std::string& text) {
-        return std::find(choices.begin(), choices.end(), text) != choices.end() ? std::string() : "not one of " + words + ": " + text;
-    });
+    only(app_.add_option(name, into, help), choices);
+}
+
+void CommandLine::Command::choices(const std::string& name, std::vector<std::string>& into, const std::vector<std::string>& choices, const std::string& help) {
+    // one value each time: what comes after it is no further value
+    only(app_.add_option(name, into, help)->expected(1)->take_all(), choices);
 }
 
 void CommandLine::Command::format(Format& into) {
@@ -87,8 +96,8 @@ void CommandLine::Command::argument(const std::string& name, std::optional<std::
     add_number(app_, name, into, help)->type_name("")->required(required);
 }
 
-void CommandLine::Command::arguments(const std::string& name, std::vector<std::string>& into, const std::string& help) {
-    app_.add_option(name, into, help)->type_name("")->required()->expected(1, -1);
+void CommandLine::Command::arguments(const std::string& name, std::vector<std::string>& into, const std::string& help, bool required) {
+    app_.add_option(name, into, help)->type_name("")->required(required)->expected(1, -1);
 }
 
 void CommandLine::Command::examples(const std::string& text) { app_.footer(text); }

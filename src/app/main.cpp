@@ -12,7 +12,8 @@ using namespace whosent;
 using namespace whosent::app;
 
 constexpr void (*kCommands[])(CommandLine&) = {
-    add_ingest, add_sources, add_domains, add_reports, add_report, add_quarantine, add_events, add_purge, add_backup, add_config, add_version,
+    add_ingest, add_sources, add_domains, add_reports, add_failures, add_complaints, add_tls, add_report, add_quarantine, add_events, add_purge,
+    add_backup, add_pseudonym, add_config, add_version,
 };
 
 Exit run(const CommandLine& line, const Action& action) {
@@ -42,7 +43,7 @@ int main(int argc, char** argv) {
     // Large blocks go back to the system when they are freed, however large earlier ones were
     mallopt(M_MMAP_THRESHOLD, 4 << 20);
     install_signal_handlers();
-    CommandLine line("Who sent mail as us, and were they allowed to? Reads DMARC aggregate reports, keeps them and answers.", version_text());
+    CommandLine line("Who sent mail as us, and were they allowed to? Reads DMARC aggregate and failure reports, complaints and TLS reports, keeps them and answers.", version_text());
     for (const auto add : kCommands) add(line);
     Exit exit = Exit::done;
     const Action* action = line.parse(argc, argv, exit);

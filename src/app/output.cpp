@@ -51,6 +51,7 @@ std::string table_text(const Cell& cell) {
         std::string operator()(const std::string& text) const { return text.empty() ? "-" : printable(text, text.size() * 4 + 4); }
         std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
         std::string operator()(double part) const { return fmt::format("{:.1f}%", part * 100); }
+        std::string operator()(Rate rate) const { return fmt::format("{:.3f}%", rate.part * 100); }
         std::string operator()(bool truth) const { return truth ? "yes" : "no"; }
         std::string operator()(const std::vector<std::string>& list) const {
             if (list.empty()) return "-";
@@ -68,6 +69,7 @@ std::string csv_text(const Cell& cell) {
         std::string operator()(const std::string& text) const { return text; }
         std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
         std::string operator()(double part) const { return fmt::format("{:.4f}", part); }
+        std::string operator()(Rate rate) const { return fmt::format("{:.6f}", rate.part); }
         std::string operator()(bool truth) const { return truth ? "true" : "false"; }
         std::string operator()(const std::vector<std::string>& list) const { return join(list, " "); }
     };
@@ -143,6 +145,7 @@ void append_json_cell(std::string& out, const Cell& cell) {
         void operator()(const std::string& text) const { encode::append_json_string(out, text); }
         void operator()(std::int64_t number) const { fmt::format_to(std::back_inserter(out), "{}", number); }
         void operator()(double part) const { fmt::format_to(std::back_inserter(out), "{:.4f}", part); }
+        void operator()(Rate rate) const { fmt::format_to(std::back_inserter(out), "{:.6f}", rate.part); }
         void operator()(bool truth) const { out += truth ? "true" : "false"; }
         void operator()(const std::vector<std::string>& list) const {
             out += '[';
@@ -177,7 +180,7 @@ void Listing::add(std::vector<Cell> row) {
         texts.reserve(row.size());
         for (std::size_t i = 0; i < row.size(); ++i) {
             texts.push_back(table_text(row[i]));
-            if (std::holds_alternative<std::int64_t>(row[i]) || std::holds_alternative<double>(row[i])) right_[i] = true;
+            if (std::holds_alternative<std::int64_t>(row[i]) || std::holds_alternative<double>(row[i]) || std::holds_alternative<Rate>(row[i])) right_[i] = true;
         }
         if (laid_out_) {
             write_table_line(texts);

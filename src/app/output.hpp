@@ -35,8 +35,13 @@ private:
 
 enum class Format : std::uint8_t { table, json, csv };
 
-// Nothing, text, number, part of 1 (shown as per cent in a table), truth, list of texts.
-using Cell = std::variant<std::monostate, std::string, std::int64_t, double, bool, std::vector<std::string>>;
+// A part of 1 of which thousandths of a per cent matter: 0.034% in a table, six decimals elsewhere.
+struct Rate {
+    double part = 0;
+};
+
+// Nothing, text, number, part of 1 (shown as per cent in a table), the same in finer steps, truth, list of texts.
+using Cell = std::variant<std::monostate, std::string, std::int64_t, double, Rate, bool, std::vector<std::string>>;
 
 struct Column {
     std::string_view name;  // the key in JSON and the heading in CSV

@@ -31,6 +31,8 @@ constexpr LimitKey kLimitKeys[] = {
     limit<&Limits::xml_section_bytes>("xml_section_bytes"),
     limit<&Limits::xml_depth>("xml_depth"),
     limit<&Limits::xml_nodes>("xml_nodes"),
+    limit<&Limits::json_depth>("json_depth"),
+    limit<&Limits::tls_report_bytes>("tls_report_bytes"),
     limit<&Limits::dkim_results>("dkim_results"),
     limit<&Limits::value_bytes>("value_bytes"),
     limit<&Limits::diagnostics>("diagnostics"),
@@ -83,6 +85,10 @@ Result<Settings> load_settings(const Flags& flags) {
         settings.store = WHOSENT_TRY(default_store());
         settings.store_is_default = true;
     }
+    if (settings.key_file.empty()) {
+        const std::size_t colon = settings.store.find(':');
+        settings.key_file = settings.store.substr(colon == std::string::npos ? 0 : colon + 1) + ".keys";
+    }
     if (flags.jobs) {
         if (*flags.jobs > kMostJobs) {
             return std::unexpected(Error{.code = ErrorCode::invalid_argument,
@@ -102,7 +108,18 @@ std::string to_toml(const Settings& settings) {
     };
     std::string out = fmt::format("store = {}  # {}\n", quoted(settings.store), origin("store"));
     out += fmt::format("jobs = {}  # {}{}\n", settings.jobs, origin("jobs"), settings.jobs == 0 ? ": one a processor but one, which commits" : "");
-    out += fmt::format("commit_rows = {}  # {}\n\n[limits]\n", settings.commit_rows, origin("commit_rows"));
+    out += fmt::format("commit_rows = {}  # {}\n\n", settings.commit_rows, origin("commit_rows"));
+    out += fmt::format("[privacy]\nmode = {}  # {}\n", quoted(name_of(settings.privacy_mode)), origin("privacy.mode"));
+    out += fmt::format("key_file = {}  # {}\n\n[retention]\n", quoted(settings.key_file), origin("privacy.key_file"));
+    for (const auto kind : kDataKinds) {
+        const auto kept = settings.retention.find(kind);
+        if (kept == settings.retention.end()) {
+            out += fmt::format("# {}: kept for ever\n", name_of(kind));
+        } else {
+            out += fmt::format("{} = {}  # {}\n", name_of(kind), quoted(kept->second.text), origin(fmt::format("retention.{}", name_of(kind))));
+        }
+    }
+    out += "\n[limits]\n";
     for (const auto& key : kLimitKeys) {
         out += fmt::format("{} = {}  # {}\n", key.name, key.get(settings.limits), origin(fmt::format("limits.{}", key.name)));
     }

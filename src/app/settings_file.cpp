@@ -20,7 +20,7 @@
 namespace whosent::app {
 namespace {
 
-constexpr std::string_view kTopKeys[] = {"store", "jobs", "commit_rows", "limits"};
+constexpr std::string_view kTopKeys[] = {"store", "jobs", "commit_rows", "privacy", "retention", "limits"};
 
 struct Place {
     const std::string& path;
@@ -91,14 +91,52 @@ Result<void> read_limits(const Place& place, const toml::table& table, Settings&
     return {};
 }
 
+Result<std::string> text_of(const Place& place, std::string_view key, const toml::node& node, std::string_view example) {
+    const auto* text = node.as_string();
+    if (text == nullptr) return place.wrong(node.source(), fmt::format("`{}` must be text such as {}, not {}", key, example, type_name(node)));
+    return text->get();
+}
+
+Result<void> read_privacy(const Place& place, const toml::table& table, Settings& settings) {
+    for (const auto& [key, node] : table) {
+        if (key == "mode") {
+            const std::string word = WHOSENT_TRY(text_of(place, "mode", node, "\"pseudonymous\""));
+            constexpr PrivacyMode kModes[] = {PrivacyMode::pseudonymous, PrivacyMode::full, PrivacyMode::drop};
+            const auto* const mode = std::find_if(std::begin(kModes), std::end(kModes), [&](PrivacyMode known) { return name_of(known) == word; });
+            if (mode == std::end(kModes)) return place.wrong(node.source(), "`mode` must be \"pseudonymous\", \"full\" or \"drop\"");
+            settings.privacy_mode = *mode;
+        } else if (key == "key_file") {
+            settings.key_file = WHOSENT_TRY(text_of(place, "key_file", node, "\"/var/lib/whosent/keys\""));
+            if (settings.key_file.empty()) return place.wrong(node.source(), "`key_file` names no file");
+        } else {
+            return place.wrong(key.source(), fmt::format("unknown key `{}` in [privacy]; {}", key.str(), hint(key.str(), {"mode", "key_file"})));
+        }
+        settings.origins[fmt::format("privacy.{}", key.str())] = place.name(node.source());
+    }
+    return {};
+}
+
+Result<void> read_retention(const Place& place, const toml::table& table, Settings& settings) {
+    for (const auto& [key, node] : table) {
+        const auto* const kind = std::find_if(kDataKinds.begin(), kDataKinds.end(), [&](store::DataKind known) { return name_of(known) == key.str(); });
+        if (kind == kDataKinds.end()) {
+            std::vector<std::string_view> known;
+            for (const auto each : kDataKinds) known.push_back(name_of(each));
+            return place.wrong(key.source(), fmt::format("unknown key `{}` in [retention]; {}", key.str(), hint(key.str(), known)));
+        }
+        const std::string text = WHOSENT_TRY(text_of(place, key.str(), node, "\"400d\""));
+        const auto age = parse_duration(text);
+        if (!age || *age <= 0) return place.wrong(node.source(), fmt::format("`{}` must be a duration such as \"400d\", \"52w\" or \"36h\", not \"{}\"", key.str(), text));
+        settings.retention[*kind] = {*age, text};
+        settings.origins[fmt::format("retention.{}", key.str())] = place.name(node.source());
+    }
+    return {};
+}
+
 Result<void> read_table(const Place& place, const toml::table& table, Settings& settings) {
     for (const auto& [key, node] : table) {
         if (key == "store") {
-            const auto* text = node.as_string();
-            if (text == nullptr) {
-                return place.wrong(node.source(), fmt::format("`store` must be text such as \"sqlite:whosent.db\", not {}", type_name(node)));
-            }
-            settings.store = text->get();
+            settings.store = WHOSENT_TRY(text_of(place, "store", node, "\"sqlite:whosent.db\""));
         } else if (key == "jobs") {
             settings.jobs = static_cast<unsigned>(WHOSENT_TRY(number(place, "jobs", node, 0, kMostJobs)));
         } else if (key == "commit_rows") {
@@ -107,6 +145,16 @@ Result<void> read_table(const Place& place, const toml::table& table, Settings& 
             const auto* limits = node.as_table();
             if (limits == nullptr) return place.wrong(node.source(), fmt::format("`limits` must be a table [limits], not {}", type_name(node)));
             WHOSENT_CHECK(read_limits(place, *limits, settings));
+            continue;
+        } else if (key == "privacy") {
+            const auto* privacy = node.as_table();
+            if (privacy == nullptr) return place.wrong(node.source(), fmt::format("`privacy` must be a table [privacy], not {}", type_name(node)));
+            WHOSENT_CHECK(read_privacy(place, *privacy, settings));
+            continue;
+        } else if (key == "retention") {
+            const auto* retention = node.as_table();
+            if (retention == nullptr) return place.wrong(node.source(), fmt::format("`retention` must be a table [retention], not {}", type_name(node)));
+            WHOSENT_CHECK(read_retention(place, *retention, settings));
             continue;
         } else {
             const std::string known = hint(key.str(), {std::begin(kTopKeys), std::end(kTopKeys)});

@@ -367,6 +367,17 @@ std::vector<std::string> Pseudonyms::all_of(std::string_view address) const {
     return all;
 }
 
+std::string Pseudonyms::path(std::string_view path) const {
+    std::string out;
+    for (;;) {
+        const std::size_t slash = path.find('/');
+        out += text(path.substr(0, slash));
+        if (slash == std::string_view::npos) return out;
+        out += '/';
+        path.remove_prefix(slash + 1);
+    }
+}
+
 std::string Pseudonyms::digest(std::string_view value) const {
     if (mode_ == PrivacyMode::full) return std::string(value);
     if (mode_ == PrivacyMode::drop || value.empty()) return {};

@@ -29,12 +29,25 @@ constexpr int kWorkerNiceness = 4;  // some 40 % of the committer's share
 // Taken from the workers at a time, so that the lock is not asked for every message.
 constexpr std::size_t kTakenAtOnce = 64;
 
+std::size_t memory_of(const TlsReport& report) {
+    std::size_t bytes = 1024;
+    for (const TlsPolicy& policy : report.policies) bytes += 1024 + policy.failure_details.size() * (sizeof(TlsFailureDetails) + 256);
+    return bytes;
+}
+
 std::size_t memory_of(const store::MessageWrite& write) {
     std::size_t bytes = 1024;
     if (write.quarantine) bytes += write.quarantine->raw_gzip.size();
     for (const store::ReportWrite& report : write.reports)
         bytes += report.rows.memory() + report.kept_payload.size() + 256 * report.diagnostics.size() + 1024;
+    for (const store::ArfWrite& report : write.arf) bytes += 256 * report.diagnostics.size() + 4096;
+    for (const store::TlsWrite& report : write.tls) bytes += report.kept_payload.size() + memory_of(report.report) + 256 * report.diagnostics.size();
     return bytes;
+}
+
+const Pseudonyms& dropping() {
+    static const Pseudonyms pseudonyms = *Pseudonyms::create(PrivacyMode::drop, {});
+    return pseudonyms;
 }
 
 Sha256Digest digest_of(const RawMessage& message) {
@@ -164,7 +177,7 @@ void Pipeline::State::run_worker() {
     (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kWorkerNiceness);
     auto known = store.reader();
     if (!known) return stop(std::move(known).error());
-    MessageReader reader(options.limits, clock);
+    MessageReader reader(options.limits, clock, options.pseudonyms ? *options.pseudonyms : dropping());
     for (;;) {
         std::unique_lock lock(mutex);
         work.wait(lock, [&] { return closing || !tasks.empty(); });
@@ -288,9 +301,13 @@ Result<Pipeline::State::Written> Pipeline::State::write(Done message) {
     }
     counted.bytes_unpacked = message.read->bytes_unpacked;
     counted.aggregate_reports = stored.reports_stored;
+    counted.failure_reports = stored.failures_stored;
+    counted.feedback_reports = stored.feedback_stored;
+    counted.tls_reports = stored.tls_stored;
     counted.duplicate_reports = stored.reports_duplicate;
     counted.records = stored.rows_stored;
-    if (stored.reports_stored > 0) counted.diagnostics = message.read->diagnostics;
+    const bool anything_stored = stored.reports_stored + stored.failures_stored + stored.feedback_stored + stored.tls_stored > 0;
+    if (anything_stored) counted.diagnostics = message.read->diagnostics;
     counted.quarantined = stored.quarantine_id ? 1 : 0;
     counted.not_reports = message.read->not_a_report ? 1 : 0;
     if (const auto& quarantine = message.read->write.quarantine) outcome.reason = quarantine->where.empty() ? quarantine->reason : quarantine->where + ": " + quarantine->reason;
@@ -298,7 +315,7 @@ Result<Pipeline::State::Written> Pipeline::State::write(Done message) {
         outcome.kind = Outcome::Kind::quarantined;
     else if (message.read->not_a_report)
         outcome.kind = Outcome::Kind::not_a_report;
-    else if (stored.reports_stored > 0)
+    else if (anything_stored)
         outcome.kind = Outcome::Kind::stored;
     return result;
 }
@@ -310,6 +327,9 @@ void Pipeline::State::acknowledge(std::vector<Written>& written) {
         for (const Written& message : written) {
             counts.messages += message.counts.messages;
             counts.aggregate_reports += message.counts.aggregate_reports;
+            counts.failure_reports += message.counts.failure_reports;
+            counts.feedback_reports += message.counts.feedback_reports;
+            counts.tls_reports += message.counts.tls_reports;
             counts.records += message.counts.records;
             counts.duplicate_messages += message.counts.duplicate_messages;
             counts.duplicate_reports += message.counts.duplicate_reports;

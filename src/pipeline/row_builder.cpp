@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "personal.hpp"
 #include "whosent/base/domain_name.hpp"
 #include "whosent/base/hash.hpp"
 #include "whosent/base/text.hpp"
@@ -13,21 +14,13 @@ namespace {
 
 constexpr std::size_t kMemoEntries = 32'768;  // a power of two; a miss costs a look-up in the Public Suffix List, and 4 MB a worker is little
 
-// Free text as one field of a line: no tab, no newline, no control character.
-std::string one_line(std::string_view text) {
-    std::string out = mask_addresses(text);
-    for (char& c : out)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
-    return out;
-}
-
 // A token as the row keeps it: the standard's word, or what stood there.
 template <class T>
-void append_token(std::string& out, const Token<T>& token) {
+void append_token(std::string& out, const Token<T>& token, const Pseudonyms& pseudonyms) {
     if (token.value)
         out += name_of(*token.value);
     else
-        out += one_line(token.raw);
+        out += kept_text(pseudonyms, token.raw);
 }
 
 void append_lower_word(std::string& out, std::string_view text) {
@@ -37,29 +30,7 @@ void append_lower_word(std::string& out, std::string_view text) {
     }
 }
 
-bool is_address_byte(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80 ||
-           std::string_view(".!#$%&'*+/=?^_`{|}~-").find(c) != std::string_view::npos;
-}
-
 }  // namespace
-
-std::string mask_addresses(std::string_view text) {
-    if (text.find('@') == std::string_view::npos) return std::string(text);
-    std::string out;
-    for (const char c : text) {
-        if (c == '@') {
-            if (!out.empty() && out.back() == '"') {  // a quoted local part
-                const std::size_t open = out.rfind('"', out.size() - 2);
-                if (out.size() >= 2 && open != std::string::npos) out.resize(open);
-            }
-            while (!out.empty() && is_address_byte(out.back())) out.pop_back();
-            out += "…";
-        }
-        out += c;
-    }
-    return out;
-}
 
 DomainMemo::DomainMemo() : entries_(kMemoEntries) {}
 
@@ -85,6 +56,26 @@ judge::Domain DomainMemo::look_up(std::string_view wire) {
     return {name, name.substr(name.size() - entry.organizational_size)};
 }
 
+Key128 stream_key(const store::StreamView& stream, std::string& buffer) {
+    // Every field ends with a newline and holds none, so no two streams have one text
+    buffer.clear();
+    if (stream.ip) {
+        const auto& ip = stream.ip->mapped();
+        buffer.append(reinterpret_cast<const char*>(ip.data()), ip.size());
+    } else {
+        buffer += '-';
+    }
+    for (const std::string_view part : {stream.header_from, stream.envelope_from, stream.spf_domain, stream.spf_scope, stream.spf_result}) {
+        buffer += '\n';
+        buffer += part;
+    }
+    buffer += '\n';
+    buffer += name_of(stream.adkim);
+    buffer += name_of(stream.aspf);
+    buffer += stream.dkim;
+    return key128(buffer);
+}
+
 const store::RowView& RowBuilder::build(const AggregateRecord& record, const AggregateReport& report) {
     memo_.next_row();
     row_ = {};
@@ -102,23 +93,7 @@ const store::RowView& RowBuilder::build(const AggregateRecord& record, const Agg
     row_.envelope_to = memo_.look_up(record.envelope_to).name;
     build_detail(record);
 
-    // Every field ends with a newline and holds none, so no two streams have one text
-    key_.clear();
-    if (stream.ip) {
-        const auto& ip = stream.ip->mapped();
-        key_.append(reinterpret_cast<const char*>(ip.data()), ip.size());
-    } else {
-        key_ += '-';
-    }
-    for (const std::string_view part : {stream.header_from, stream.envelope_from, stream.spf_domain, stream.spf_scope, stream.spf_result}) {
-        key_ += '\n';
-        key_ += part;
-    }
-    key_ += '\n';
-    key_ += name_of(stream.adkim);
-    key_ += name_of(stream.aspf);
-    key_ += stream.dkim;
-    stream.key = key128(key_);
+    stream.key = stream_key(stream, key_);
 
     judge::Facts facts;
     // a name that is none is aligned with nothing
@@ -152,9 +127,12 @@ void RowBuilder::build_dkim(const AggregateRecord& record) {
         std::string& line = dkim_lines_[i];
         line.assign(domain.name);
         line += '\t';
-        append_lower_word(line, result.selector);
+        if (result.selector.find('@') == std::string_view::npos)
+            append_lower_word(line, result.selector);
+        else
+            append_lower_word(line, pseudonyms_.text(result.selector));
         line += '\t';
-        append_token(line, result.result);
+        append_token(line, result.result, pseudonyms_);
         line += '\n';
         if (!domain.organizational.empty()) dkim_facts_.push_back({domain, result.result.value == DkimResult::pass});
     }
@@ -184,11 +162,11 @@ void RowBuilder::build_spf(const AggregateRecord& record) {
     // Receivers differ in what they leave out, not in what they saw: a scope that is not told is mfrom (the only one of RFC 9990), and the
     // MAIL FROM domain that SPF checked is the envelope's. Without this one stream would be two, by who reports it
     if (chosen.scope.present)
-        append_token(spf_scope_, chosen.scope);
+        append_token(spf_scope_, chosen.scope, pseudonyms_);
     else
         spf_scope_ = name_of(SpfScope::mfrom);
     if (row_.stream.envelope_from.empty() && spf_scope_ == name_of(SpfScope::mfrom)) row_.stream.envelope_from = row_.stream.spf_domain;
-    append_token(spf_result_, chosen.result);
+    append_token(spf_result_, chosen.result, pseudonyms_);
     row_.stream.spf_scope = spf_scope_;
     row_.stream.spf_result = spf_result_;
 }
@@ -199,9 +177,9 @@ void RowBuilder::build_reasons(const AggregateRecord& record) {
     for (const PolicyOverrideReason& reason : record.reasons) {
         said_forwarded_ = said_forwarded_ || reason.type.value == PolicyOverride::forwarded || reason.type.value == PolicyOverride::trusted_forwarder;
         said_mailing_list_ = said_mailing_list_ || reason.type.value == PolicyOverride::mailing_list;
-        append_token(reasons_, reason.type);
+        append_token(reasons_, reason.type, pseudonyms_);
         reasons_ += '\t';
-        reasons_ += one_line(reason.comment);
+        reasons_ += kept_text(pseudonyms_, reason.comment);
         reasons_ += '\n';
     }
     row_.reasons = reasons_;
@@ -218,7 +196,7 @@ void RowBuilder::build_detail(const AggregateRecord& record) {
     const auto text = [&](std::string_view name, std::string_view value) {
         if (value.empty()) return;
         key(name);
-        encode::append_json_string(detail_, one_line(value));
+        encode::append_json_string(detail_, kept_text(pseudonyms_, value));
     };
     if (!record.source_ip) text("source_ip", record.source_ip_raw);
     if (!record.disposition.value) text("disposition", record.disposition.raw);
@@ -251,8 +229,8 @@ void RowBuilder::build_detail(const AggregateRecord& record) {
         const DkimAuthResult& result = record.dkim_results[i];
         if (result.human_result.empty()) return false;
         member("domain", memo_.look_up(result.domain).name, true);
-        member("selector", one_line(result.selector));
-        member("human_result", one_line(result.human_result));
+        member("selector", kept_text(pseudonyms_, result.selector));
+        member("human_result", kept_text(pseudonyms_, result.human_result));
         detail_ += '}';
         return true;
     });
@@ -260,18 +238,18 @@ void RowBuilder::build_detail(const AggregateRecord& record) {
         const SpfAuthResult& result = record.spf_results[i];
         if (i == chosen_spf_ && result.human_result.empty()) return false;
         std::string scope, word;
-        append_token(scope, result.scope);
-        append_token(word, result.result);
+        append_token(scope, result.scope, pseudonyms_);
+        append_token(word, result.result, pseudonyms_);
         member("domain", memo_.look_up(result.domain).name, true);
         member("scope", scope);
         member("result", word);
-        if (!result.human_result.empty()) member("human_result", one_line(result.human_result));
+        if (!result.human_result.empty()) member("human_result", kept_text(pseudonyms_, result.human_result));
         detail_ += '}';
         return true;
     });
     list("extensions", record.extensions.size(), [&](std::size_t i) {
-        member("path", one_line(record.extensions[i].path), true);
-        member("text", one_line(record.extensions[i].text));
+        member("path", kept_text(pseudonyms_, record.extensions[i].path), true);
+        member("text", kept_text(pseudonyms_, record.extensions[i].text));
         detail_ += '}';
         return true;
     });

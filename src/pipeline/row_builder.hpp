@@ -1,4 +1,4 @@
-// RowBuilder: one <record> as the parser read it -> the row that the store keeps: domains normalised, addresses of people masked, alignment judged,
+// RowBuilder: one <record> as the parser read it -> the row that the store keeps: domains normalised, addresses of people with pseudonyms, alignment judged,
 // the stream's key computed.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "whosent/base/pseudonym.hpp"
 #include "whosent/judge/alignment.hpp"
 #include "whosent/model/aggregate_report.hpp"
 #include "whosent/model/diagnostic.hpp"
@@ -37,6 +38,9 @@ private:
 // Keeps its buffers between rows; one thread at a time.
 class RowBuilder {
 public:
+    // `pseudonyms` outlives the builder.
+    explicit RowBuilder(const Pseudonyms& pseudonyms) : pseudonyms_(pseudonyms) {}
+
     // The row, its views valid until the next call. Judged by the alignment modes of `report`.
     [[nodiscard]] const store::RowView& build(const AggregateRecord& record, const AggregateReport& report);
 
@@ -50,6 +54,7 @@ private:
     void build_reasons(const AggregateRecord& record);
     void build_detail(const AggregateRecord& record);
 
+    const Pseudonyms& pseudonyms_;
     DomainMemo memo_;
     store::RowView row_;
     std::string dkim_, reasons_, detail_, key_, spf_scope_, spf_result_;
@@ -61,7 +66,7 @@ private:
     bool dkim_disagrees_ = false, spf_disagrees_ = false;
 };
 
-// Local parts of mail addresses in free text as "…": comments and human results may name people.
-[[nodiscard]] std::string mask_addresses(std::string_view text);
+// The hash of everything in a stream but its alignment. `buffer` is worked in.
+[[nodiscard]] Key128 stream_key(const store::StreamView& stream, std::string& buffer);
 
 }  // namespace whosent::pipeline

@@ -12,6 +12,17 @@ constexpr std::size_t kEpochDigits = 16;
 constexpr std::string_view kSqlite = "sqlite:";
 }  // namespace
 
+std::string_view name_of(DataKind kind) noexcept {
+    switch (kind) {
+    case DataKind::aggregate: return "aggregate";
+    case DataKind::failure: return "failure";
+    case DataKind::feedback: return "feedback";
+    case DataKind::tls: return "tls";
+    case DataKind::quarantine: return "quarantine";
+    }
+    return {};
+}
+
 std::string Cursor::to_string() const { return fmt::format("{:016x}-{}", epoch, sequence); }
 
 std::optional<Cursor> Cursor::parse(std::string_view text) noexcept {

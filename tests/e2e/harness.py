@@ -5,14 +5,21 @@ Nothing here knows how whosent works inside; reports and mails are built with Py
 
 import base64
 import dataclasses
+import datetime
+import email.utils
+import fcntl
 import gzip
 import io
 import json
 import os
+import pty
+import select
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import unittest
 import zipfile
 
@@ -123,6 +130,25 @@ class Case(unittest.TestCase):
     def listing(self, *arguments):
         return self.ok(*arguments, "--format", "json").json
 
+    def in_terminal(self, width, *arguments):
+        """What is printed into a terminal that is so many columns wide, as lines."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+        child = self.start(*arguments, stdout=slave)
+        os.close(slave)
+        out = b""
+        while select.select([master], [], [], 20)[0]:
+            try:
+                data = os.read(master, 65536)
+            except OSError:  # the terminal has no writer any more
+                break
+            if not data:
+                break
+            out += data
+        os.close(master)
+        self.assertEqual(child.wait(20), 0)
+        return out.decode().replace("\r\n", "\n").splitlines()
+
     def events(self, *arguments):
         done = self.ok("events", *arguments)
         return [json.loads(line) for line in done.lines], done.err.splitlines()[-1]
@@ -177,6 +203,55 @@ def mail(attachment, filename="receiver.example!example.com!1763683200!176376959
 
 def report_mail(report_id="r1", **metadata):
     return mail(gzip.compress(report(report_id, **metadata), mtime=0), message_id=report_id)
+
+
+def arf(kind="abuse", recipient="user@provider.example", ip="192.0.2.10", domain="example.com", when=BEGIN + 36000, message_id="m1", fields="", headers="",
+        reporter="provider.example", selector="s1"):
+    """A feedback report (RFC 5965) about a mail of a day; `fields` and `headers` are further lines of the report and of the mail's header."""
+    date = email.utils.formatdate(when)
+    return (
+        f"From: Feedback <fbl@{reporter}>\r\nTo: complaints@example.com\r\nSubject: FW: Offers\r\nDate: {email.utils.formatdate(when + 3600)}\r\n"
+        f'Message-ID: <report.{message_id}@{reporter}>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=feedback-report; boundary="b1"\r\n\r\n'
+        "--b1\r\nContent-Type: text/plain\r\n\r\nThis is a report about a mail.\r\n"
+        f"--b1\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: {kind}\r\nUser-Agent: Reporter/1\r\nVersion: 1\r\n"
+        f"Original-Mail-From: <news@bounce.{domain}>\r\nOriginal-Rcpt-To: <{recipient}>\r\nArrival-Date: {date}\r\nSource-IP: {ip}\r\nReported-Domain: {domain}\r\n"
+        f"DKIM-Domain: {domain}\r\nDKIM-Selector: {selector}\r\n{fields}\r\n"
+        f"--b1\r\nContent-Type: text/rfc822-headers\r\n\r\nReturn-Path: <news@bounce.{domain}>\r\n{headers}"
+        f"From: News <news@{domain}>\r\nTo: {recipient}\r\nDate: {date}\r\nSubject: Offers\r\nMessage-ID: <{message_id}@{domain}>\r\n\r\n--b1--\r\n"
+    ).encode()
+
+
+def failure(message_id="f1", **more):
+    return arf(kind="auth-failure", message_id=message_id, fields="Auth-Failure: dmarc\r\nDelivery-Result: reject\r\nIdentity-Alignment: none\r\n", **more)
+
+
+def ses_complaint(recipient="buyer@customer.example", message_id="s1", domain="example.com", when="2025-11-21T10:00:00.000Z"):
+    headers = [{"name": "From", "value": f"Shop <orders@{domain}>"}, {"name": "To", "value": recipient}, {"name": "Message-ID", "value": f"<{message_id}@{domain}>"}]
+    return json.dumps({
+        "notificationType": "Complaint",
+        "complaint": {"feedbackId": "f", "complaintFeedbackType": "abuse", "timestamp": when, "arrivalDate": when, "complainedRecipients": [{"emailAddress": recipient}]},
+        "mail": {"timestamp": when, "source": f"orders@{domain}", "sourceIp": "198.51.100.77", "messageId": "x", "destination": [recipient], "headers": headers},
+    }).encode()
+
+
+def tls_policy(domain="example.com", kind="sts", successful=100, failed=0, details=()):
+    """details = (result type, sessions)..."""
+    policy = {"policy": {"policy-type": kind, "policy-domain": domain, "mx-host": ["*." + domain]},
+              "summary": {"total-successful-session-count": successful, "total-failure-session-count": failed}}
+    if details:
+        policy["failure-details"] = [{"result-type": result, "sending-mta-ip": "192.0.2.200", "receiving-mx-hostname": "mx1." + domain, "receiving-ip": "192.0.2.25",
+                                      "failed-session-count": sessions} for result, sessions in details]
+    return policy
+
+
+def tls_report(report_id="t1", org="Receiver", day=BEGIN, policies=None, **members):
+    time = lambda seconds: datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return json.dumps({"organization-name": org, "date-range": {"start-datetime": time(day), "end-datetime": time(day + DAY - 1)},
+                       "contact-info": "tls-reports@receiver.example", "report-id": report_id, "policies": policies or [tls_policy()], **members}).encode()
+
+
+def mbox(*messages):
+    return b"".join(b"From MAILER-DAEMON Fri Nov 21 08:00:00 2025\n" + message.replace(b"\r\n", b"\n") + b"\n" for message in messages)
 
 
 OUT_OF_OFFICE = (

@@ -62,7 +62,7 @@ class Config(Case):
     def test_wrong_files(self):
         for name, text, says in (
             ("unknown", "jobs = 1\nstroe = 'x'\n", ["unknown.toml:2", "`stroe`", "did you mean `store`?"]),
-            ("far", "colour = 'x'\n", ["far.toml:1", "known keys are store, jobs, commit_rows, limits"]),
+            ("far", "colour = 'x'\n", ["far.toml:1", "known keys are store, jobs, commit_rows, privacy, retention, limits"]),
             ("limit", "[limits]\nrow = 3\n", ["limit.toml:2", "did you mean `rows`?"]),
             ("section", "[limit]\nrows = 3\n", ["section.toml:1", "did you mean `limits`?"]),
             ("type", "\n\njobs = 'many'\n", ["type.toml:3", "whole number", "not text"]),

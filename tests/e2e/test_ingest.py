@@ -10,13 +10,9 @@ import subprocess
 import time
 import unittest
 
-from harness import DAMAGED, OUT_OF_OFFICE, Case, mail, report, report_mail, row, zipped
+from harness import DAMAGED, OUT_OF_OFFICE, Case, mail, mbox, report, report_mail, row, zipped
 
 KEYS = ["messages", "reports", "records", "duplicates", "not_reports", "quarantined", "diagnostics", "bytes_read", "bytes_unpacked", "seconds"]
-
-
-def mbox(*messages):
-    return b"".join(b"From MAILER-DAEMON Fri Nov 21 08:00:00 2025\n" + message.replace(b"\r\n", b"\n") + b"\n" for message in messages)
 
 
 class Ingest(Case):
@@ -107,7 +103,7 @@ class Ingest(Case):
         self.write("in/3.eml", OUT_OF_OFFICE)
         done = self.ok("ingest", self.path("in"))
         self.assertEqual(done.err, "")
-        for text in ("read         3 messages", "stored       1 report with 1 record", "not reports  1 message", "quarantined  1 message",
+        for text in ("read         3 messages", "stored       1 aggregate report with 1 record", "not reports  1 message", "quarantined  1 message",
                      "in/2.eml", "whosent quarantine list"):
             self.assertIn(text, done.out)
 

@@ -3,8 +3,6 @@
 import csv
 import io
 import os
-import pty
-import select
 import subprocess
 import unittest
 
@@ -135,25 +133,6 @@ class Listings(Case):
                 self.assertLessEqual(max(map(len, lines)), width, (command, lines))
             self.assertIn("…", "".join(self.in_terminal(width, "reports")))
 
-    def in_terminal(self, width, *arguments):
-        import fcntl, struct, termios
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
-        child = self.start(*arguments, stdout=slave)
-        os.close(slave)
-        out = b""
-        while select.select([master], [], [], 20)[0]:
-            try:
-                data = os.read(master, 65536)
-            except OSError:  # the terminal has no writer any more
-                break
-            if not data:
-                break
-            out += data
-        os.close(master)
-        self.assertEqual(child.wait(20), 0)
-        return out.decode().replace("\r\n", "\n").splitlines()
-
     def test_a_reader_that_goes_away(self):
         child = self.start("reports", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         child.stdout.close()
@@ -179,13 +158,16 @@ class Refusals(Case):
             ["sources", "--since", "31/12/2026"], ["sources", "--until", "soon"], ["sources", "--since", "2026-01-02", "--until", "2026-01-01"],
             ["sources", "--domain", "no domain"], ["reports", "--since", "x"], ["purge", "--older-than", "0d"], ["purge", "--older-than", "old"],
             ["report", "99999999999999999999"], ["report", "9999999999999999999"], ["events", "--after", "not-a-cursor"],
-            ["--store", "mysql:x", "sources"], ["--store", "nothing", "sources"],
+            ["complaints", "--by", "sender"], ["complaints", "--list", "--by", "ip"], ["complaints", "--list", "--daily"], ["complaints", "--all"],
+            ["failures", "--since", "x"], ["tls", "--domain", "no domain"], ["purge", "--kind", "all", "--older-than", "1d"], ["purge", "--kind", "tls"],
+            ["purge", "--dry-run"], ["--store", "mysql:x", "sources"], ["--store", "nothing", "sources"],
         ):
             with self.subTest(arguments=arguments):
                 self.fails(2, *arguments)
 
     def test_help_everywhere(self):
-        commands = ["ingest", "sources", "domains", "reports", "report", "quarantine", "events", "purge", "backup", "config", "version"]
+        commands = ["ingest", "sources", "domains", "reports", "failures", "complaints", "tls", "report", "quarantine", "events", "purge", "backup", "pseudonym",
+                    "config", "version"]
         out = self.ok("--help").out
         for command in commands:
             self.assertIn(f"  {command}", out)
@@ -199,7 +181,8 @@ class Refusals(Case):
         self.assertEqual(self.ok("--version").out, self.ok("version").out)
 
     def test_no_store_yet(self):
-        for command in (["sources"], ["domains"], ["reports"], ["report", "1"], ["quarantine", "list"], ["quarantine", "retry"], ["quarantine", "drop", "1"],
+        for command in (["sources"], ["domains"], ["reports"], ["failures"], ["complaints"], ["complaints", "--list"], ["tls"], ["tls", "--failures"], ["report", "1"],
+                        ["quarantine", "list"], ["quarantine", "retry"], ["quarantine", "drop", "1"],
                         ["events"], ["purge", "--older-than", "1d"], ["backup", self.path("copy.db")]):
             with self.subTest(command=command):
                 self.fails(1, *command, says=("store.db", "whosent ingest"))

@@ -41,6 +41,8 @@ public:
     // told. Without an '@', "list+user=example.org", "x=user=example.org" and "SRS0=…" are such addresses; "d=example.org" is none. What
     // stands before an address without a blank may be taken for a part of it: rather too much is hidden than too little.
     [[nodiscard]] std::string text(std::string_view text) const;
+    // The same part by part, so that the folders before an address stay.
+    [[nodiscard]] std::string path(std::string_view path) const;
     // For what is not an address but names a person or a mail (subjects, message ids): "~1.…" under the newest key, "" in mode drop.
     [[nodiscard]] std::string digest(std::string_view value) const;
     // What address() gives under every key, newest first, whatever the mode.

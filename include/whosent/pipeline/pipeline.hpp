@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "whosent/base/limits.hpp"
+#include "whosent/base/pseudonym.hpp"
 #include "whosent/base/result.hpp"
 #include "whosent/model/raw_message.hpp"
 #include "whosent/store/store.hpp"
@@ -20,7 +21,7 @@ namespace whosent::pipeline {
 
 struct Counts {
     std::uint64_t messages = 0;
-    std::uint64_t aggregate_reports = 0;  // stored, revisions included
+    std::uint64_t aggregate_reports = 0, failure_reports = 0, feedback_reports = 0, tls_reports = 0;  // stored, revisions included
     std::uint64_t records = 0;            // rows stored by this run
     std::uint64_t duplicate_messages = 0, duplicate_reports = 0;
     std::uint64_t not_reports = 0, quarantined = 0;
@@ -40,6 +41,8 @@ using Fetch = std::function<Result<RawMessage>()>;
 
 struct Options {
     Limits limits;
+    // Outlives the pipeline. Nothing: local parts of addresses are dropped.
+    const Pseudonyms* pseudonyms = nullptr;
     unsigned jobs = 0;  // 0: one a processor, but for the one that commits
     // A transaction is committed when it has this many rows or this age. Large ones cost less a row; a message is acknowledged no sooner.
     std::size_t batch_rows = 400'000;

@@ -30,6 +30,18 @@ struct StreamView {
     Alignment alignment;
 };
 
+// The same with texts of its own.
+struct Stream {
+    Key128 key{};
+    std::optional<IpAddress> ip;
+    std::string header_from, envelope_from, dkim, spf_domain, spf_scope, spf_result;
+    AlignmentMode adkim = AlignmentMode::relaxed, aspf = AlignmentMode::relaxed;
+    Alignment alignment;
+    [[nodiscard]] StreamView view() const noexcept {
+        return {key, ip, header_from, envelope_from, dkim, spf_domain, spf_scope, spf_result, adkim, aspf, alignment};
+    }
+};
+
 struct RowView {
     StreamView stream;
     std::optional<std::int64_t> count;  // absent: could not be read; adds nothing to totals

@@ -17,9 +17,11 @@
 #include "whosent/base/result.hpp"
 #include "whosent/base/time.hpp"
 #include "whosent/model/aggregate_report.hpp"
+#include "whosent/model/arf_report.hpp"
 #include "whosent/model/diagnostic.hpp"
 #include "whosent/model/event.hpp"
 #include "whosent/model/raw_message.hpp"
+#include "whosent/model/tls_report.hpp"
 #include "whosent/store/row_spool.hpp"
 
 namespace whosent::store {
@@ -41,6 +43,58 @@ struct ReportWrite {
     std::vector<std::string> containers;     // of the payload
 };
 
+enum class ArfKind : std::uint8_t {
+    failure,    // authentication failed
+    complaint,  // is_complaint()
+    other,      // feedback that is none: not-spam, opt-out, other
+};
+
+// A failure or feedback report as it is kept: the privacy rules were applied, addresses have pseudonyms for local parts, subject and message
+// id are digests. Names are those of ArfReport; words are the standard's, or what stood there.
+struct ArfRecord {
+    ArfKind kind = ArfKind::other;
+    // Whose mail it was: the reported domain or the author's, normalised; may be empty. It is kept under the policy domain, as sources are: the
+    // nearest at or above it that aggregate reports told of before, or else its organizational domain.
+    std::string domain;
+    Seconds at = 0;      // of the original message as far as it is known, else of the report: day_of(at) is its day
+    Stream stream;
+    std::string reporter, provider;
+    std::optional<Seconds> reported_at, arrival_date;
+    std::string feedback_type, auth_failure, delivery_result;
+    std::vector<std::string> identity_alignment;
+    std::string user_agent, reporting_mta;
+    std::optional<std::int64_t> incidents;  // absent: counts as one
+    std::vector<AuthenticationResult> authentication_results;
+    std::string original_mail_from, original_envelope_id;
+    std::vector<std::string> original_rcpt_to, reported_domain, reported_uri_host;
+    std::string subject, message_id;
+    Campaign campaign;
+    std::vector<std::string> derived;
+};
+
+struct ArfWrite {
+    ArfRecord record;
+    Authenticity authenticity = Authenticity::unknown;
+    // Of what makes two deliveries one report; of those that cannot be told apart by their content, the message's own hash.
+    Key128 identity{};
+    std::vector<Diagnostic> diagnostics;
+    std::uint64_t diagnostics_dropped = 0;
+    std::vector<std::string> containers;
+};
+
+struct TlsWrite {
+    TlsReport report;  // contact_info and additional_information with the privacy rules applied
+    Seconds window_begin = 0, window_end = 0;  // day_of(window_begin) is the day of the report
+    Authenticity authenticity = Authenticity::unknown;
+    Key128 identity{};  // of (organization, report id, begin, end)
+    Key128 content{};   // of everything in it: same identity and other content is a revision
+    bool complete = true;  // as in ReportWrite
+    std::vector<Diagnostic> diagnostics;
+    std::uint64_t diagnostics_dropped = 0;
+    std::string kept_payload;
+    std::vector<std::string> containers;
+};
+
 struct QuarantineWrite {
     ErrorCode code = ErrorCode::internal;
     Stage stage = Stage::unpack;
@@ -54,6 +108,8 @@ struct MessageWrite {
     Provenance provenance;
     std::uint64_t bytes = 0;
     std::vector<ReportWrite> reports;
+    std::vector<ArfWrite> arf;
+    std::vector<TlsWrite> tls;
     std::optional<QuarantineWrite> quarantine;
     std::vector<Diagnostic> diagnostics;    // of the message and its containers
     std::optional<std::int64_t> retry_of;   // quarantine entry that this reading replaces (also when it fails again)
@@ -61,8 +117,9 @@ struct MessageWrite {
 
 struct MessageOutcome {
     bool duplicate = false;  // this message is already known: nothing was stored
-    std::uint32_t reports_stored = 0;     // new ones and revisions
-    std::uint32_t reports_duplicate = 0;  // same identity and same rows
+    std::uint32_t reports_stored = 0;     // aggregate reports: new ones and revisions
+    std::uint32_t failures_stored = 0, feedback_stored = 0, tls_stored = 0;
+    std::uint32_t reports_duplicate = 0;  // of any kind: same identity and same rows
     std::uint32_t revisions = 0;          // same identity, other rows
     std::uint64_t rows_stored = 0;
     std::optional<std::int64_t> quarantine_id;
@@ -100,7 +157,8 @@ struct SourceRow {
     std::vector<std::string> selectors;         // "selector._domainkey.domain" order of domain, at most 16
     std::vector<std::string> envelope_domains;  // SPF or envelope domains, at most 16
     std::vector<std::string> header_froms;      // at most 16
-    Day first_day = 0, last_day = 0;
+    Day first_day = 0, last_day = 0;            // of the records; of failures and complaints where there is none
+    std::int64_t failures = 0, complaints = 0;  // incidents that failure and feedback reports tell of
 };
 
 struct DomainRow {
@@ -141,6 +199,77 @@ struct ReportDetail {
     bool payload_kept = false;
 };
 
+struct ArfQuery {
+    std::optional<ArfKind> kind;          // nothing: all
+    std::optional<std::string> domain;    // normalised; it and the domains below it
+    std::optional<Seconds> since, until;  // of ArfRecord::at; whole days, until exclusive
+    std::size_t limit = 100;              // newest first; 0 = all
+};
+struct ArfRow {
+    std::int64_t id = 0;  // in the same series as ReportRow::id
+    ArfRecord record;
+    Authenticity authenticity = Authenticity::unknown;
+    Seconds stored = 0;
+    std::string origin;  // collector and remote key of the message
+};
+struct ArfDetail {
+    ArfRow row;
+    std::vector<std::string> containers;
+    std::vector<Diagnostic> diagnostics, message_diagnostics;
+    std::uint64_t diagnostics_dropped = 0;
+};
+
+enum class ComplaintsBy : std::uint8_t { sender_domain, selector, campaign, ip };
+struct ComplaintQuery {
+    ComplaintsBy by = ComplaintsBy::sender_domain;
+    std::optional<std::string> domain;
+    std::optional<Seconds> since, until;
+};
+// The complaints of one day. What failed authentication is left out.
+struct ComplaintRow {
+    std::string key;  // a domain, "selector._domainkey.domain", a campaign as Campaign has it, an address; empty: unknown
+    Day day = 0;
+    std::int64_t complaints = 0;
+    // Messages that aggregate reports tell of for that key and day; absent where they tell of none (a campaign: always).
+    std::optional<std::int64_t> messages;
+};
+
+struct TlsQuery {
+    std::optional<std::string> domain;    // the policy domain, normalised; it and the domains below it
+    std::optional<Seconds> since, until;  // of the window's first day
+    std::size_t limit = 100;              // 0 = all
+};
+// One policy domain and policy type. What is superseded or failed authentication is left out.
+struct TlsRow {
+    std::string policy_domain, policy_type;
+    std::int64_t reports = 0, reporters = 0, successful = 0, failed = 0;
+    Day first_day = 0, last_day = 0;
+    std::vector<std::pair<std::string, std::int64_t>> result_types;  // failed sessions of each, most first; they overlap
+};
+// One entry of failure-details.
+struct TlsFailureRow {
+    std::int64_t report = 0;  // in the same series as ReportRow::id
+    std::string organization_name, policy_domain, policy_type;
+    Seconds begin = 0;
+    TlsFailureDetails details;
+};
+struct TlsDetail {
+    std::int64_t id = 0;
+    TlsReport report;
+    Seconds begin = 0, end = 0, stored = 0;
+    Authenticity authenticity = Authenticity::unknown;
+    std::optional<std::int64_t> superseded_by;
+    bool complete = true, payload_kept = false;
+    std::string origin;
+    std::vector<std::string> containers;
+    std::vector<Diagnostic> diagnostics, message_diagnostics;
+    std::uint64_t diagnostics_dropped = 0;
+};
+
+// What retention and purge go by.
+enum class DataKind : std::uint8_t { aggregate, failure, feedback, tls, quarantine };
+[[nodiscard]] std::string_view name_of(DataKind) noexcept;
+
 struct QuarantineRow {
     std::int64_t id = 0;
     Seconds stored = 0;
@@ -156,10 +285,12 @@ struct StoreInfo {
     std::uint64_t epoch = 0;
     int schema_version = 0;
     std::int64_t last_sequence = 0, messages = 0, reports = 0, records = 0, quarantined = 0;
+    std::int64_t failures = 0, feedback = 0, tls_reports = 0;
 };
 
 struct PurgeResult {
     std::int64_t reports = 0, records = 0, messages = 0, events = 0;
+    std::int64_t failures = 0, feedback = 0, tls_reports = 0, quarantined = 0;
 };
 
 class Reader {
@@ -174,6 +305,16 @@ public:
     [[nodiscard]] virtual Result<ReportDetail> report(std::int64_t id) = 0;
     // The rows of one report, as events.
     [[nodiscard]] virtual Result<void> report_rows(std::int64_t id, FunctionRef<bool(const Event&)> row) = 0;
+    // Newest first.
+    [[nodiscard]] virtual Result<void> arf_reports(const ArfQuery& query, FunctionRef<bool(const ArfRow&)> row) = 0;
+    [[nodiscard]] virtual Result<ArfDetail> arf_report(std::int64_t id) = 0;
+    // By key, then day.
+    [[nodiscard]] virtual Result<std::vector<ComplaintRow>> complaints(const ComplaintQuery& query) = 0;
+    // Most failed sessions first.
+    [[nodiscard]] virtual Result<std::vector<TlsRow>> tls(const TlsQuery& query) = 0;
+    // Newest report first.
+    [[nodiscard]] virtual Result<void> tls_failures(const TlsQuery& query, FunctionRef<bool(const TlsFailureRow&)> row) = 0;
+    [[nodiscard]] virtual Result<TlsDetail> tls_report(std::int64_t id) = 0;
     [[nodiscard]] virtual Result<void> quarantine(FunctionRef<bool(const QuarantineRow&)> row) = 0;
     [[nodiscard]] virtual Result<QuarantineRow> quarantine_entry(std::int64_t id) = 0;
     // gzip of the whole message; not_found where it is kept at its origin.
@@ -186,7 +327,7 @@ public:
     // A consistent copy of the store at `path` (which must not exist), with an epoch of its own, durable on return.
     [[nodiscard]] virtual Result<void> backup(const std::string& path, FunctionRef<void(double part_done)> progress) = 0;
     // What purge would remove.
-    [[nodiscard]] virtual Result<PurgeResult> count_older_than(Seconds cutoff) = 0;
+    [[nodiscard]] virtual Result<PurgeResult> count_older_than(DataKind kind, Seconds cutoff) = 0;
 };
 
 class Writer {
@@ -201,8 +342,9 @@ public:
     [[nodiscard]] Result<std::vector<MessageOutcome>> commit_batch(const std::vector<MessageWrite>& batch);
     // Not between add and commit.
     [[nodiscard]] virtual Result<void> quarantine_drop(std::int64_t id) = 0;
-    // Removes reports whose window ended before `cutoff`, with their rows and what the roll-ups hold of them, in batches.
-    [[nodiscard]] virtual Result<PurgeResult> purge_older_than(Seconds cutoff, FunctionRef<void(const PurgeResult&)> progress) = 0;
+    // Removes what is older than `cutoff`, in batches: reports whose window ended before it, with their rows and what the roll-ups hold of
+    // them, failure and feedback reports by ArfRecord::at, entries of the quarantine by the time they were stored.
+    [[nodiscard]] virtual Result<PurgeResult> purge_older_than(DataKind kind, Seconds cutoff, FunctionRef<void(const PurgeResult&)> progress) = 0;
 };
 
 class Store {

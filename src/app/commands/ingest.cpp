@@ -9,6 +9,7 @@
 #include "app/commands/commands.hpp"
 #include "app/interrupt.hpp"
 #include "app/progress.hpp"
+#include "app/pseudonym_keys.hpp"
 #include "whosent/base/text.hpp"
 #include "whosent/collect/files.hpp"
 #include "whosent/pipeline/pipeline.hpp"
@@ -33,12 +34,12 @@ struct Summary {
 std::string to_json(const Summary& summary) {
     const auto& c = summary.counts;
     return fmt::format(
-        R"({{"messages":{},"reports":{{"aggregate":{},"failure":0,"feedback":0,"tlsrpt":0}},"records":{},)"
+        R"({{"messages":{},"reports":{{"aggregate":{},"failure":{},"feedback":{},"tlsrpt":{}}},"records":{},)"
         R"("duplicates":{{"messages":{},"reports":{}}},)"
         R"("not_reports":{},"quarantined":{},"diagnostics":{},"bytes_read":{},"bytes_unpacked":{},"seconds":{:.3f}}})"
         "\n",
-        c.messages, c.aggregate_reports, c.records, c.duplicate_messages, c.duplicate_reports, c.not_reports, c.quarantined, c.diagnostics,
-        c.bytes_read, c.bytes_unpacked, summary.seconds);
+        c.messages, c.aggregate_reports, c.failure_reports, c.feedback_reports, c.tls_reports, c.records, c.duplicate_messages, c.duplicate_reports,
+        c.not_reports, c.quarantined, c.diagnostics, c.bytes_read, c.bytes_unpacked, summary.seconds);
 }
 
 std::string to_text(const Summary& summary) {
@@ -46,8 +47,12 @@ std::string to_text(const Summary& summary) {
     const double rate = summary.seconds > 0 ? static_cast<double>(c.records) / summary.seconds : 0;
     std::string out = fmt::format("read         {}, {} ({} unpacked) in {:.1f} s\n", counted(c.messages, "message"), human_bytes(c.bytes_read),
                                   human_bytes(c.bytes_unpacked), summary.seconds);
-    out += fmt::format("stored       {} with {}", counted(c.aggregate_reports, "report"), counted(c.records, "record"));
+    out += fmt::format("stored       {} with {}", counted(c.aggregate_reports, "aggregate report"), counted(c.records, "record"));
     out += c.records > 0 ? fmt::format(", {} a second\n", grouped(static_cast<std::uint64_t>(std::llround(rate)))) : "\n";
+    if (c.failure_reports + c.feedback_reports + c.tls_reports > 0) {
+        out += fmt::format("             {}, {} and {}\n", counted(c.failure_reports, "failure report"), counted(c.feedback_reports, "feedback report"),
+                           counted(c.tls_reports, "TLS report"));
+    }
     if (c.diagnostics > 0) out += fmt::format("diagnostics  {} (`whosent report ID` shows those of a report)\n", grouped(c.diagnostics));
     if (c.duplicate_messages + c.duplicate_reports > 0) {
         out += fmt::format("duplicates   {} and {} stored before\n", counted(c.duplicate_messages, "message"), counted(c.duplicate_reports, "report"));
@@ -69,10 +74,13 @@ Result<Exit> run(Context& context, const Options& options) {
     std::copy_if(options.paths.begin(), options.paths.end(), std::back_inserter(named), [](const auto& path) { return !is_standard_input(path); });
     const collect::FileList list = collect::list_files(named);
     bool failed = !list.unreadable.empty();
-    for (const Error& error : list.unreadable) complain(to_string(error));
 
     auto store = WHOSENT_TRY(open_or_create(context));
     auto writer = WHOSENT_TRY(store->writer());
+    const Pseudonyms pseudonyms = WHOSENT_TRY(open_pseudonyms(context.settings, context.clock));
+    // Names of files and folders may hold addresses of people, and what is printed here ends in logs
+    const auto tell = [&](const Error& error) { complain(pseudonyms.path(to_string(error))); };
+    for (const Error& error : list.unreadable) tell(error);
     Summary summary;
     bool unread = false;  // written by the committing thread, read after the pipeline's end
     Result<void> finished;
@@ -80,22 +88,23 @@ Result<Exit> run(Context& context, const Options& options) {
         const auto on_outcome = [&](const RawMessage& message, const pipeline::Outcome& outcome) {
             if (outcome.kind == pipeline::Outcome::Kind::retry) {
                 unread = true;
-                complain(outcome.reason);
+                complain(pseudonyms.path(outcome.reason));
             } else if (outcome.kind == pipeline::Outcome::Kind::quarantined && summary.quarantined.size() < kNamed) {
-                summary.quarantined.push_back(printable(fmt::format("{}: {}", message.provenance.remote_key, outcome.reason), 500));
+                summary.quarantined.push_back(printable(fmt::format("{}: {}", pseudonyms.path(message.provenance.remote_key), outcome.reason), 500));
             }
         };
         pipeline::Options how;
         how.limits = context.settings.limits;
         how.jobs = context.settings.jobs;
         how.batch_rows = context.settings.commit_rows;
+        how.pseudonyms = &pseudonyms;
         pipeline::Pipeline pipeline(*store, *writer, context.clock, how, on_outcome);
         const Progress progress(pipeline, list.bytes);
         // An error of the store ends the intake, and finish() tells it; any other concerns one file.
         const auto goes_on = [&](const Result<void>& submitted) {
             if (submitted || interrupted()) return !interrupted();  // an interrupt can look like an error of reading
             if (submitted.error().stage == Stage::store) return false;
-            complain(to_string(submitted.error()));
+            tell(submitted.error());
             failed = true;
             return true;
         };
@@ -121,8 +130,9 @@ void add_ingest(CommandLine& line) {
     command.choice("--summary", options->summary, {"text", "json"}, "text (the default), or json: one object on one line");
     command.jobs();
     command.examples(
-        "A message may be a mail, XML, gzip or zip; what it is, its content says. What was stored before is told as a duplicate and not stored\n"
-        "twice. What cannot be read is kept in the quarantine with the reason.\n"
+        "Aggregate and failure reports of DMARC, feedback (complaints) and TLS reports, as mail, XML, JSON, gzip or zip; what it is, its content\n"
+        "says. What was stored before is told as a duplicate and not stored twice. What cannot be read is kept in the quarantine with the reason.\n"
+        "Addresses of people are stored as pseudonyms; the first run makes their key ([privacy] in `whosent config show`).\n"
         "Exit status 1: a path could not be read, or the store failed. Quarantined messages alone are no failure.\n\n"
         "Examples:\n"
         "  whosent ingest ~/Maildir reports.mbox google.com!example.com!1763683200!1763769599.zip\n"

@@ -6,6 +6,7 @@
 #include "app/access.hpp"
 #include "app/commands/commands.hpp"
 #include "app/interrupt.hpp"
+#include "app/pseudonym_keys.hpp"
 #include "whosent/base/text.hpp"
 #include "whosent/pipeline/pipeline.hpp"
 #include "whosent/unpack/unpack.hpp"
@@ -123,10 +124,21 @@ Result<std::string> read_origin(const store::QuarantineRow& row, std::size_t mos
     return bytes;
 }
 
+// "1 report with 3 records", "1 failure report and 2 feedback reports"
+std::string what_was_stored(const store::MessageOutcome& outcome) {
+    std::vector<std::string> parts;
+    if (outcome.reports_stored > 0) parts.push_back(fmt::format("{} with {}", counted(outcome.reports_stored, "report"), counted(outcome.rows_stored, "record")));
+    if (outcome.failures_stored > 0) parts.push_back(counted(outcome.failures_stored, "failure report"));
+    if (outcome.feedback_stored > 0) parts.push_back(counted(outcome.feedback_stored, "feedback report"));
+    if (outcome.tls_stored > 0) parts.push_back(counted(outcome.tls_stored, "TLS report"));
+    return fmt::format("{}", fmt::join(parts, " and "));
+}
+
 Result<Exit> retry(Context& context, std::optional<std::uint64_t> number) {
     auto store = WHOSENT_TRY(open_existing(context));
     auto writer = WHOSENT_TRY(store->writer());
     auto reader = WHOSENT_TRY(store->reader());
+    const Pseudonyms pseudonyms = WHOSENT_TRY(open_pseudonyms(context.settings, context.clock));
     std::vector<std::int64_t> ids;
     if (number) {
         ids.push_back(WHOSENT_TRY(id_argument(*number)));
@@ -145,8 +157,7 @@ Result<Exit> retry(Context& context, std::optional<std::uint64_t> number) {
             std::string what;
             switch (outcome.kind) {
                 case Kind::stored:
-                    what = fmt::format("stored: {} with {}", counted(outcome.stored.reports_stored, "report"),
-                                       counted(outcome.stored.rows_stored, "record"));
+                    what = fmt::format("stored: {}", what_was_stored(outcome.stored));
                     break;
                 case Kind::duplicate: what = "its report was stored before"; break;
                 case Kind::not_a_report: what = "not a report"; break;
@@ -160,6 +171,7 @@ Result<Exit> retry(Context& context, std::optional<std::uint64_t> number) {
         pipeline::Options how;
         how.limits = context.settings.limits;
         how.jobs = context.settings.jobs;
+        how.pseudonyms = &pseudonyms;
         pipeline::Pipeline pipeline(*store, *writer, context.clock, how, on_outcome);
         for (const std::int64_t id : ids) {
             if (interrupted()) break;

@@ -1,9 +1,10 @@
 #include <fmt/format.h>
 
 #include "app/access.hpp"
+#include "app/cells.hpp"
 #include "app/commands/commands.hpp"
+#include "app/commands/report_head.hpp"
 #include "app/interrupt.hpp"
-#include "whosent/base/text.hpp"
 #include "whosent/export/encode.hpp"
 
 namespace whosent::app {
@@ -27,28 +28,18 @@ const std::vector<Column> kRowColumns = {
     {"envelope_to", "", true},
     {"detail", "", true},
 };
-const std::vector<Column> kDiagnosticColumns = {
-    {"severity", "SEVERITY"}, {"code", "DIAGNOSTIC"}, {"of", "OF", false, 1}, {"row", "ROW"}, {"where", "WHERE", true}, {"message", "MESSAGE", true},
-};
-
-template <class Value>
-Cell named(const std::optional<Value>& value) {
-    return value ? Cell(std::string(name_of(*value))) : Cell();
-}
-
-Cell known(std::string_view text) { return text.empty() ? Cell() : Cell(std::string(text)); }
 
 std::vector<Cell> row_cells(const RecordEvent& event) {
     std::vector<std::string> dkim, reasons;
     for (const auto& result : event.dkim) {
-        dkim.push_back(fmt::format("{}{}{}={}", result.selector, result.selector.empty() ? "" : "._domainkey.", result.domain, result.result));
+        dkim.push_back(dkim_text(result.domain, result.selector, result.result));
     }
     for (const auto& reason : event.reasons) {
         reasons.push_back(fmt::format("{}{}{}", reason.type, reason.comment.empty() ? "" : ": ", reason.comment));
     }
     return {static_cast<std::int64_t>(event.ordinal),
-            event.source_ip ? Cell(event.source_ip->to_string()) : Cell(),
-            event.count ? Cell(*event.count) : Cell(),
+            ip_cell(event.source_ip),
+            number_cell(event.count),
             std::string(name_of(event.alignment.judgement)),
             event.alignment.dkim,
             event.alignment.spf,
@@ -64,88 +55,48 @@ std::vector<Cell> row_cells(const RecordEvent& event) {
             known(event.detail)};
 }
 
-std::string_view severity_name(Severity severity) {
-    switch (severity) {
-        case Severity::note: return "note";
-        case Severity::warning: return "warning";
-        case Severity::error: return "error";
-    }
-    return "error";
-}
-
-std::vector<Cell> diagnostic_cells(const Diagnostic& diagnostic, std::string_view of) {
-    return {std::string(severity_name(diagnostic.severity)), diagnostic.code, std::string(of),
-            diagnostic.row ? Cell(static_cast<std::int64_t>(*diagnostic.row)) : Cell(), known(diagnostic.where), diagnostic.message};
-}
-
-// Of the message and its containers first, then of the report, as a reader met them.
-std::vector<std::vector<Cell>> diagnostics_of(const store::ReportDetail& detail) {
-    std::vector<std::vector<Cell>> out;
-    for (const auto& diagnostic : detail.message_diagnostics) out.push_back(diagnostic_cells(diagnostic, "message"));
-    for (const auto& diagnostic : detail.diagnostics) out.push_back(diagnostic_cells(diagnostic, "report"));
-    return out;
-}
-
-template <class Value>
-std::string spelled(const Token<Value, std::string>& token) {
-    return token.value ? std::string(name_of(*token.value)) : token.raw;
-}
-
-// What the report says of itself, as (name, value); values that are absent are left out.
-std::vector<std::pair<std::string_view, Cell>> header(const store::ReportDetail& detail) {
+ReportHead head_of(const store::ReportDetail& detail) {
     const auto& row = detail.row;
     const auto& report = detail.report;
     const auto& policy = report.policy_published;
-    std::vector<std::pair<std::string_view, Cell>> out;
-    const auto add = [&](std::string_view name, Cell value) {
-        if (const auto* text = std::get_if<std::string>(&value); text != nullptr && text->empty()) return;
-        if (const auto* list = std::get_if<std::vector<std::string>>(&value); list != nullptr && list->empty()) return;
-        if (!std::holds_alternative<std::monostate>(value)) out.emplace_back(name, std::move(value));
-    };
-    add("id", row.id);
-    add("domain", row.domain);
-    add("org_name", report.org_name);
-    add("email", report.email);
-    add("extra_contact_info", report.extra_contact_info);
-    add("report_id", report.report_id);
-    add("begin", format_time(row.begin));
-    add("end", format_time(row.end));
-    add("p", spelled(policy.p));
-    add("sp", spelled(policy.sp));
-    add("np", spelled(policy.np));
-    add("adkim", spelled(policy.adkim));
-    add("aspf", spelled(policy.aspf));
-    if (policy.pct) add("pct", static_cast<std::int64_t>(*policy.pct));
-    add("fo", policy.fo);
-    if (policy.testing.value) add("testing", *policy.testing.value);
-    add("discovery_method", spelled(policy.discovery_method));
-    add("version", report.version);
-    add("generator", report.generator);
-    add("namespace", report.xml_namespace);
-    add("errors", report.error);
+    ReportHead head;
+    head.add("id", row.id);
+    head.add("kind", std::string("aggregate"));
+    head.add("domain", row.domain);
+    head.add("org_name", report.org_name);
+    head.add("email", report.email);
+    head.add("extra_contact_info", report.extra_contact_info);
+    head.add("report_id", report.report_id);
+    head.add("begin", format_time(row.begin));
+    head.add("end", format_time(row.end));
+    head.add("p", spelled(policy.p));
+    head.add("sp", spelled(policy.sp));
+    head.add("np", spelled(policy.np));
+    head.add("adkim", spelled(policy.adkim));
+    head.add("aspf", spelled(policy.aspf));
+    head.add("pct", number_cell(policy.pct));
+    head.add("fo", policy.fo);
+    if (policy.testing.value) head.add("testing", *policy.testing.value);
+    head.add("discovery_method", spelled(policy.discovery_method));
+    head.add("version", report.version);
+    head.add("generator", report.generator);
+    head.add("namespace", report.xml_namespace);
+    head.add("errors", report.error);
     std::vector<std::string> extensions;
     for (const auto& element : report.extensions) extensions.push_back(fmt::format("{}: {}", element.path, element.text));
-    add("extensions", std::move(extensions));
-    add("rows", row.rows);
-    add("messages", row.messages);
-    add("pass", row.pass);
-    add("authenticity", std::string(name_of(row.authenticity)));
-    add("complete", row.complete);
-    if (row.superseded_by) add("superseded_by", *row.superseded_by);
-    add("stored", format_time(row.stored));
-    add("origin", row.origin);
-    add("containers", detail.containers);
-    add("payload_kept", detail.payload_kept);
-    if (detail.diagnostics_dropped > 0) add("diagnostics_dropped", static_cast<std::int64_t>(detail.diagnostics_dropped));
-    return out;
-}
-
-std::string shown(const Cell& cell) {
-    if (const auto* number = std::get_if<std::int64_t>(&cell)) return fmt::format("{}", *number);
-    if (const auto* truth = std::get_if<bool>(&cell)) return *truth ? "yes" : "no";
-    if (const auto* list = std::get_if<std::vector<std::string>>(&cell)) return printable(fmt::format("{}", fmt::join(*list, " > ")), 2000);
-    if (const auto* text = std::get_if<std::string>(&cell)) return printable(*text, 2000);
-    return "-";
+    head.add("extensions", std::move(extensions));
+    head.add("rows", row.rows);
+    head.add("messages", row.messages);
+    head.add("pass", row.pass);
+    head.add("authenticity", std::string(name_of(row.authenticity)));
+    head.add("complete", row.complete);
+    head.add("superseded_by", number_cell(row.superseded_by));
+    head.add("stored", format_time(row.stored));
+    head.add("origin", row.origin);
+    head.add("containers", detail.containers);
+    head.add("payload_kept", detail.payload_kept);
+    head.add_diagnostics(detail);
+    return head;
 }
 
 // The rows of the report as `each` wants them.
@@ -157,15 +108,7 @@ Result<void> for_rows(Context& context, store::Reader& reader, std::int64_t id, 
 }
 
 Result<void> print_table(Context& context, store::Reader& reader, const store::ReportDetail& detail) {
-    for (const auto& [name, value] : header(detail)) context.output.write(fmt::format("{:<20} {}\n", name, shown(value)));
-    const auto diagnostics = diagnostics_of(detail);
-    if (!diagnostics.empty()) {
-        context.output.write("\n");
-        Listing listing(context.output, Format::table, kDiagnosticColumns);
-        for (const auto& diagnostic : diagnostics) listing.add(diagnostic);
-        listing.end();
-    }
-    context.output.write("\n");
+    print_head_table(context.output, head_of(detail));
     Listing listing(context.output, Format::table, kRowColumns);
     WHOSENT_CHECK(for_rows(context, reader, detail.row.id, [&](const Event& event) { listing.add(row_cells(std::get<RecordEvent>(event.body))); }));
     listing.end("The report has no row.");
@@ -174,26 +117,8 @@ Result<void> print_table(Context& context, store::Reader& reader, const store::R
 
 // One object; its rows are the same objects as `whosent events` prints.
 Result<void> print_json(Context& context, store::Reader& reader, const store::ReportDetail& detail) {
-    std::string out = "{";
-    for (const auto& [name, value] : header(detail)) {
-        encode::append_json_string(out, name);
-        out += ':';
-        append_json_cell(out, value);
-        out += ",\n";
-    }
-    out += "\"diagnostics\":[";
-    const auto diagnostics = diagnostics_of(detail);
-    for (std::size_t i = 0; i < diagnostics.size(); ++i) {
-        out += i == 0 ? "\n{" : ",\n{";
-        for (std::size_t c = 0; c < diagnostics[i].size(); ++c) {
-            if (c > 0) out += ',';
-            encode::append_json_string(out, kDiagnosticColumns[c].name);
-            out += ':';
-            append_json_cell(out, diagnostics[i][c]);
-        }
-        out += '}';
-    }
-    out += "],\n\"records\":[";
+    print_head_json(context.output, head_of(detail));
+    std::string out = ",\"records\":[";
     context.output.write(out);
     bool first = true;
     WHOSENT_CHECK(for_rows(context, reader, detail.row.id, [&](const Event& event) {
@@ -206,20 +131,32 @@ Result<void> print_json(Context& context, store::Reader& reader, const store::Re
     return {};
 }
 
-Result<Exit> run(Context& context, std::uint64_t number, Format format) {
-    const std::int64_t id = WHOSENT_TRY(id_argument(number));
-    auto opened = WHOSENT_TRY(open_reader(context));
-    const auto detail = WHOSENT_TRY(opened.reader->report(id));
+Result<Exit> show_aggregate(Context& context, store::Reader& reader, const store::ReportDetail& detail, Format format) {
     if (format == Format::json) {
-        WHOSENT_CHECK(print_json(context, *opened.reader, detail));
+        WHOSENT_CHECK(print_json(context, reader, detail));
     } else if (format == Format::table) {
-        WHOSENT_CHECK(print_table(context, *opened.reader, detail));
+        WHOSENT_CHECK(print_table(context, reader, detail));
     } else {
         Listing listing(context.output, format, kRowColumns);
-        WHOSENT_CHECK(for_rows(context, *opened.reader, id, [&](const Event& event) { listing.add(row_cells(std::get<RecordEvent>(event.body))); }));
+        WHOSENT_CHECK(for_rows(context, reader, detail.row.id, [&](const Event& event) { listing.add(row_cells(std::get<RecordEvent>(event.body))); }));
         listing.end();
     }
     return interrupted() ? Exit::failed : Exit::done;
+}
+
+// The numbers of all kinds are one series.
+Result<Exit> run(Context& context, std::uint64_t number, Format format) {
+    const std::int64_t id = WHOSENT_TRY(id_argument(number));
+    auto opened = WHOSENT_TRY(open_reader(context));
+    const auto aggregate = opened.reader->report(id);
+    if (aggregate) return show_aggregate(context, *opened.reader, *aggregate, format);
+    if (aggregate.error().code != ErrorCode::not_found) return std::unexpected(aggregate.error());
+    const auto arf = opened.reader->arf_report(id);
+    if (arf) return show_arf(context, *arf, format);
+    if (arf.error().code != ErrorCode::not_found) return std::unexpected(arf.error());
+    const auto tls = opened.reader->tls_report(id);
+    if (tls) return show_tls(context, *tls, format);
+    return std::unexpected(tls.error().code == ErrorCode::not_found ? aggregate.error() : tls.error());
 }
 
 }  // namespace
@@ -230,10 +167,12 @@ void add_report(CommandLine& line) {
         Format format = Format::table;
     };
     auto options = std::make_shared<Options>();
-    auto command = line.command("report", "One report: what it says of itself, what was odd in it, every row");
-    command.argument("ID", options->id, "The report's number in `whosent reports`", true);
+    auto command = line.command("report", "One report of any kind: what it says of itself, what was odd in it, every row");
+    command.argument("ID", options->id, "The number in `whosent reports`, `failures`, `complaints --list`, `tls --failures` or an event", true);
     command.format(options->format);
-    command.examples("CSV holds the rows only; JSON is one object whose records are those of `whosent events`.");
+    command.examples(
+        "CSV holds the rows only. JSON is one object; the records of an aggregate report are those of `whosent events`, the policies of a TLS\n"
+        "report stand once for each of their failure details.");
     command.action([options](Context& context) { return run(context, *options->id, options->format); });
 }
 

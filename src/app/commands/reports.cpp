@@ -1,14 +1,15 @@
 #include <fmt/format.h>
 
-#include "app/access.hpp"
+#include "app/cells.hpp"
 #include "app/commands/commands.hpp"
 #include "app/interrupt.hpp"
+#include "app/listing_options.hpp"
 
 namespace whosent::app {
 namespace {
 
 struct Options {
-    std::string domain, since, until;
+    ScopeOptions scope;
     std::optional<std::uint64_t> limit, after;
     Format format = Format::table;
 };
@@ -48,20 +49,17 @@ std::vector<Cell> cells(const store::ReportRow& row) {
             row.diagnostics,
             row.complete,
             std::string(name_of(row.authenticity)),
-            row.superseded_by ? Cell(*row.superseded_by) : Cell(),
+            number_cell(row.superseded_by),
             format_time(row.stored),
             row.origin};
 }
 
 Result<Exit> run(Context& context, const Options& options) {
     store::ReportQuery query;
-    query.domain = WHOSENT_TRY(domain_option("--domain", options.domain));
-    query.since = WHOSENT_TRY(time_option("--since", options.since, context.clock));
-    query.until = WHOSENT_TRY(time_option("--until", options.until, context.clock));
-    WHOSENT_CHECK(check_range(query.since, query.until));
+    WHOSENT_CHECK(read_scope(options.scope, context, query));
     if (options.after) query.after_id = WHOSENT_TRY(id_argument(*options.after));
     const std::size_t shown = options.limit.value_or(kDefaultLimit);
-    query.limit = shown == 0 ? 0 : shown + 1;
+    query.limit = limit_to_ask(shown);
 
     auto opened = WHOSENT_TRY(open_reader(context));
     Listing listing(context.output, options.format, kColumns);
@@ -77,9 +75,7 @@ Result<Exit> run(Context& context, const Options& options) {
         return !context.output.closed();
     }));
     listing.end("No report.");
-    if (more && options.format == Format::table && terminal_width() > 0) {
-        context.output.write(fmt::format("… and more; --after {} shows the next, --limit 0 all\n", last));
-    }
+    if (more) tell_more(context, options.format, fmt::format("--after {} shows the next, --limit 0 all", last));
     return interrupted() ? Exit::failed : Exit::done;
 }
 
@@ -87,10 +83,8 @@ Result<Exit> run(Context& context, const Options& options) {
 
 void add_reports(CommandLine& line) {
     auto options = std::make_shared<Options>();
-    auto command = line.command("reports", "The reports that are stored, in the order in which they were");
-    command.option("--domain", options->domain, "DOMAIN", "Only this policy domain and those below it");
-    command.option("--since", options->since, "TIME", "Reports whose first day is not before: 2026-11-21, 30d (ago), yesterday");
-    command.option("--until", options->until, "TIME", "Reports whose first day is before");
+    auto command = line.command("reports", "The aggregate reports that are stored, in the order in which they were");
+    add_scope(command, options->scope, "this policy domain", "Reports whose first day is");
     command.option("--after", options->after, "ID", "Only reports with a higher ID: the next page");
     command.option("--limit", options->limit, "N", "At most N (default 100; 0 = all)");
     command.format(options->format);

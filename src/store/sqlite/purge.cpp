@@ -1,51 +1,115 @@
-// Removing what is old. Of a message its SHA-256 stays, so that a re-run over an old mailbox does not bring it back; of names
-// (domains, selectors, organizations) the dictionary stays; sources and streams go with their last record.
+// Removing what is old, kind by kind. Of a message its SHA-256 stays, so that a re-run over an old mailbox does not bring it back, and the rest
+// goes with the last that it brought; of names (domains, selectors, organizations) the dictionary stays; sources and streams go with
+// their last use. Events are rendered from what they tell of and go with it; those of the quarantine, which outlive their entries, go
+// when the quarantine or the aggregate reports of their time do.
+#include <array>
+#include <limits>
+
+#include "store/sqlite/reader.hpp"
+#include "store/sqlite/report_header.hpp"
 #include "store/sqlite/writer.hpp"
 
 namespace whosent::store::sqlite {
 namespace {
-constexpr int kMessagesAtOnce = 10'000;
-}
 
-Result<PurgeResult> SqliteWriter::purge_older_than(Seconds cutoff, FunctionRef<void(const PurgeResult&)> progress) {
+constexpr int kMessagesAtOnce = 10'000;
+
+// What goes with `cutoff` ?1. With a revision go those that it superseded, whatever window they claim.
+constexpr std::string_view kOldReports =
+    "(window_end < ?1 OR coalesce(superseded_by, 0) IN (SELECT id FROM report WHERE window_end < ?1))";
+constexpr std::string_view kOldTlsReports =
+    "(window_end < ?1 OR coalesce(superseded_by, 0) IN (SELECT id FROM tls_report WHERE window_end < ?1))";
+constexpr std::string_view kOldFailures = "(kind = 0 AND at < ?1)", kOldFeedback = "(kind <> 0 AND at < ?1)";
+constexpr std::string_view kOldEntries = "(stored < ?1)";
+
+bool takes_quarantine_events(DataKind kind) { return kind == DataKind::aggregate || kind == DataKind::quarantine; }
+
+// Messages that nothing in the store is of, and that hold more than their hash.
+constexpr std::string_view kUnusedMessages =
+    "SELECT id FROM message WHERE collector <> 0 AND id NOT IN (SELECT message FROM report) AND id NOT IN (SELECT message FROM quarantine) "
+    "AND id NOT IN (SELECT message FROM arf) AND id NOT IN (SELECT message FROM tls_report)";
+
+}  // namespace
+
+Result<PurgeResult> SqliteWriter::purge_older_than(DataKind kind, Seconds cutoff, FunctionRef<void(const PurgeResult&)> progress) {
     PurgeResult result;
     distrust();  // sources and streams may go that are remembered
     // Oldest first, so that a purge that is interrupted has removed what matters least.
-    std::vector<std::int64_t> reports =
-        WHOSENT_TRY(ids_of("SELECT id FROM report WHERE window_end < ? ORDER BY window_end DESC, id DESC", cutoff));
-    while (!reports.empty()) {
+    switch (kind) {
+    case DataKind::aggregate: {
+        auto reports = WHOSENT_TRY(ids_of("SELECT id FROM report WHERE window_end < ? ORDER BY window_end DESC, id DESC", cutoff));
+        WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult& so_far) -> Result<bool> {
+            if (reports.empty()) return false;
+            WHOSENT_CHECK(purge_some(reports, so_far));
+            return true;
+        }));
+        break;
+    }
+    case DataKind::failure:
+    case DataKind::feedback: {
+        ArfPlace from{std::numeric_limits<Seconds>::min(), 0};
+        WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult& so_far) {
+            return purge_some_arf(kind == DataKind::failure, cutoff, from, so_far);
+        }));
+        break;
+    }
+    case DataKind::tls: {
+        auto reports = WHOSENT_TRY(ids_of("SELECT id FROM tls_report WHERE window_end < ? ORDER BY window_end DESC, id DESC", cutoff));
+        WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult& so_far) { return purge_some_tls(reports, so_far); }));
+        break;
+    }
+    case DataKind::quarantine:
+        WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult& so_far) -> Result<bool> {
+            // an entry may hold a whole message
+            constexpr int kEntriesAtOnce = 100;
+            WHOSENT_CHECK(database_->run("DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE stored < ? ORDER BY stored, id LIMIT ?)",
+                                         cutoff, kEntriesAtOnce));
+            so_far.quarantined += database_->changes();
+            return database_->changes() > 0;
+        }));
+    }
+    auto messages = WHOSENT_TRY(ids_of(kUnusedMessages));
+    WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult& so_far) -> Result<bool> {
+        if (messages.empty()) return false;
+        WHOSENT_CHECK(purge_messages(messages, so_far));
+        return true;
+    }));
+    if (takes_quarantine_events(kind)) {
+        // few: one for each message that could not be read
+        WHOSENT_CHECK(database_->run("DELETE FROM quarantine_event WHERE stored < ?", cutoff));
+        result.events = database_->changes();
+    }
+    return result;
+}
+
+Result<void> SqliteWriter::purge_in_batches(PurgeResult& result, FunctionRef<void(const PurgeResult&)> progress,
+                                            FunctionRef<Result<bool>(PurgeResult&)> remove_some) {
+    for (;;) {
         Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::write));
         WHOSENT_CHECK(reload());
         distrust();
         PurgeResult so_far = result;
-        WHOSENT_CHECK(purge_some(reports, so_far));
+        if (!WHOSENT_TRY(remove_some(so_far))) return {};
         WHOSENT_CHECK(transaction.commit());
         result = so_far;
         progress(result);
     }
-    std::vector<std::int64_t> messages = WHOSENT_TRY(ids_of(
-        "SELECT id FROM message WHERE stored < ? AND collector <> 0 AND id NOT IN (SELECT message FROM report) AND id NOT IN (SELECT message FROM quarantine)",
-        cutoff));
-    while (!messages.empty()) {
-        Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::write));
-        PurgeResult so_far = result;
-        WHOSENT_CHECK(purge_messages(messages, so_far));
-        WHOSENT_CHECK(transaction.commit());
-        result = so_far;
-        progress(result);
-    }
-    // few: one for each message that could not be read
-    WHOSENT_CHECK(database_->run("DELETE FROM quarantine_event WHERE stored < ?", cutoff));
-    result.events = database_->changes();
-    return result;
 }
 
-Result<std::vector<std::int64_t>> SqliteWriter::ids_of(std::string_view sql, Seconds cutoff) {
+template <class... Values>
+Result<std::vector<std::int64_t>> SqliteWriter::ids_of(std::string_view sql, const Values&... values) {
     std::vector<std::int64_t> ids;
     Statement& query = *WHOSENT_TRY(database_->statement(sql));
-    query.bind(cutoff);
+    query.bind(values...);
     while (WHOSENT_TRY(query.step())) ids.push_back(query.integer(0));
     return ids;
+}
+
+Result<void> SqliteWriter::settle_sources() {
+    WHOSENT_CHECK(flush_gathered());
+    WHOSENT_CHECK(rollups_->settle());
+    for (const std::int64_t source : rollups_->take_unused()) WHOSENT_CHECK(streams_->remove_source(source));
+    return {};
 }
 
 Result<void> SqliteWriter::purge_some(std::vector<std::int64_t>& reports, PurgeResult& result) {
@@ -53,7 +117,6 @@ Result<void> SqliteWriter::purge_some(std::vector<std::int64_t>& reports, PurgeR
     while (!reports.empty() && result.records < enough) {
         const std::int64_t report = reports.back();
         reports.pop_back();
-        // A revision that counts takes those along that it superseded, whatever window they claim.
         while (
             const std::int64_t older = WHOSENT_TRY(database_->integer(
                 "SELECT id FROM report WHERE identity = (SELECT identity FROM report WHERE id = ?1) AND superseded_by = ?1 LIMIT 1",
@@ -62,10 +125,7 @@ Result<void> SqliteWriter::purge_some(std::vector<std::int64_t>& reports, PurgeR
         }
         WHOSENT_CHECK(purge_report(report, result));
     }
-    WHOSENT_CHECK(flush_gathered());
-    WHOSENT_CHECK(rollups_->settle());
-    for (const std::int64_t source : rollups_->take_unused()) WHOSENT_CHECK(streams_->remove_source(source));
-    return {};
+    return settle_sources();
 }
 
 Result<void> SqliteWriter::purge_report(std::int64_t report, PurgeResult& result) {
@@ -81,6 +141,61 @@ Result<void> SqliteWriter::purge_report(std::int64_t report, PurgeResult& result
     return delete_report(*database_, report);
 }
 
+Result<bool> SqliteWriter::purge_some_arf(bool failures, Seconds cutoff, ArfPlace& from, PurgeResult& result) {
+    struct Old {
+        std::int64_t id;
+        Seconds at;
+        StreamPlace place;
+    };
+    std::vector<Old> old;
+    Statement& query = *WHOSENT_TRY(database_->statement(
+        "SELECT id, at, stream, source FROM arf WHERE (at, id) > (?, ?) AND at < ? AND (kind = 0) = ? ORDER BY at, id LIMIT ?"));
+    query.bind(from.at, from.id, cutoff, failures, options_.purge_rows);
+    while (WHOSENT_TRY(query.step())) old.push_back({query.integer(0), query.integer(1), {query.integer(2), query.integer(3)}});
+    if (old.empty()) return false;
+    for (const Old& report : old) {
+        WHOSENT_CHECK(flush_if_full());
+        const Day day = calendar_day(report.at);
+        rollups_->use(report.place, month_of(day), day, 0, std::nullopt, false, -1);
+        WHOSENT_CHECK(delete_attachments(*database_, report.id));
+        WHOSENT_CHECK(database_->run("DELETE FROM arf WHERE id = ?", report.id));
+        ++(failures ? result.failures : result.feedback);
+    }
+    from = {old.back().at, old.back().id};
+    WHOSENT_CHECK(settle_sources());
+    return true;
+}
+
+Result<bool> SqliteWriter::purge_some_tls(std::vector<std::int64_t>& reports, PurgeResult& result) {
+    if (reports.empty()) return false;
+    std::int64_t rows = 0;
+    while (!reports.empty() && rows < static_cast<std::int64_t>(options_.purge_rows)) {
+        const std::int64_t report = reports.back();
+        reports.pop_back();
+        const auto older = WHOSENT_TRY(ids_of(
+            "SELECT id FROM tls_report WHERE identity = (SELECT identity FROM tls_report WHERE id = ?1) AND superseded_by = ?1", report));
+        for (const std::int64_t revision : older) WHOSENT_CHECK(purge_tls_report(revision, rows, result));
+        WHOSENT_CHECK(purge_tls_report(report, rows, result));
+    }
+    return true;
+}
+
+Result<void> SqliteWriter::purge_tls_report(std::int64_t report, std::int64_t& rows, PurgeResult& result) {
+    WHOSENT_CHECK(
+        database_->run("DELETE FROM tls_failure WHERE sequence >= (SELECT first_sequence FROM tls_report WHERE id = ?1) AND "
+                       "sequence < (SELECT first_sequence + failures FROM tls_report WHERE id = ?1)",
+                       report));
+    rows += database_->changes();
+    WHOSENT_CHECK(database_->run("DELETE FROM tls_policy WHERE report = ?", report));
+    rows += database_->changes();
+    WHOSENT_CHECK(delete_attachments(*database_, report));
+    WHOSENT_CHECK(database_->run("DELETE FROM tls_report WHERE id = ?", report));
+    // not where it has gone already, with the revision that superseded it
+    result.tls_reports += database_->changes();
+    ++rows;
+    return {};
+}
+
 Result<void> SqliteWriter::purge_messages(std::vector<std::int64_t>& messages, PurgeResult& result) {
     for (int i = 0; i < kMessagesAtOnce && !messages.empty(); ++i) {
         const std::int64_t id = messages.back();
@@ -92,6 +207,39 @@ Result<void> SqliteWriter::purge_messages(std::vector<std::int64_t>& messages, P
         ++result.messages;
     }
     return {};
+}
+
+Result<PurgeResult> SqliteReader::count_older_than(DataKind kind, Seconds cutoff) {
+    Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::read));
+    PurgeResult result;
+    struct Table {
+        std::string_view name, old;  // what goes of it
+    };
+    std::array<Table, 4> tables{{{"report", ""}, {"arf", ""}, {"tls_report", ""}, {"quarantine", ""}}};
+    const auto count = [&](Table& table, std::string_view old, std::string_view what = "count(*)") {
+        table.old = old;
+        return database_->integer("SELECT " + std::string(what) + " FROM " + std::string(table.name) + " WHERE " + std::string(old), cutoff);
+    };
+    switch (kind) {
+    case DataKind::aggregate:
+        result.reports = WHOSENT_TRY(count(tables[0], kOldReports));
+        result.records = WHOSENT_TRY(count(tables[0], kOldReports, "total(rows)"));
+        break;
+    case DataKind::failure: result.failures = WHOSENT_TRY(count(tables[1], kOldFailures)); break;
+    case DataKind::feedback: result.feedback = WHOSENT_TRY(count(tables[1], kOldFeedback)); break;
+    case DataKind::tls: result.tls_reports = WHOSENT_TRY(count(tables[2], kOldTlsReports)); break;
+    case DataKind::quarantine: result.quarantined = WHOSENT_TRY(count(tables[3], kOldEntries));
+    }
+    if (takes_quarantine_events(kind))
+        result.events = WHOSENT_TRY(database_->integer("SELECT count(*) FROM quarantine_event WHERE stored < ?1", cutoff));
+    std::string unused = "SELECT count(*) FROM message WHERE collector <> 0";
+    for (const Table& table : tables) {
+        unused += " AND id NOT IN (SELECT message FROM " + std::string(table.name);
+        if (!table.old.empty()) unused += " WHERE NOT " + std::string(table.old);
+        unused += ")";
+    }
+    result.messages = WHOSENT_TRY(database_->integer(unused, cutoff));
+    return result;
 }
 
 }  // namespace whosent::store::sqlite

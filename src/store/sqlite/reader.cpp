@@ -50,6 +50,9 @@ Result<StoreInfo> SqliteReader::info() {
     info.reports = WHOSENT_TRY(database_->integer("SELECT count(*) FROM report"));
     info.records = WHOSENT_TRY(database_->integer("SELECT total(rows) FROM report"));
     info.quarantined = WHOSENT_TRY(database_->integer("SELECT count(*) FROM quarantine"));
+    info.failures = WHOSENT_TRY(database_->integer("SELECT count(*) FROM arf WHERE kind = 0"));
+    info.feedback = WHOSENT_TRY(database_->integer("SELECT count(*) FROM arf WHERE kind <> 0"));
+    info.tls_reports = WHOSENT_TRY(database_->integer("SELECT count(*) FROM tls_report"));
     return info;
 }
 
@@ -138,22 +141,6 @@ Result<std::string> SqliteReader::quarantine_content(std::int64_t id) {
     if (query.is_null(0))
         return std::unexpected(not_found("the content of entry " + std::to_string(id) + " is only kept where it came from"));
     return std::string(query.text(0));
-}
-
-Result<PurgeResult> SqliteReader::count_older_than(Seconds cutoff) {
-    Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::read));
-    // The same choice as the writer's purge: with a revision go those that it superseded.
-    constexpr std::string_view kOld =
-        "(window_end < ?1 OR coalesce(superseded_by, 0) IN (SELECT id FROM report WHERE window_end < ?1))";
-    PurgeResult result;
-    result.reports = WHOSENT_TRY(database_->integer("SELECT count(*) FROM report WHERE " + std::string(kOld), cutoff));
-    result.records = WHOSENT_TRY(database_->integer("SELECT total(rows) FROM report WHERE " + std::string(kOld), cutoff));
-    result.events = WHOSENT_TRY(database_->integer("SELECT count(*) FROM quarantine_event WHERE stored < ?1", cutoff));
-    result.messages = WHOSENT_TRY(database_->integer(
-        "SELECT count(*) FROM message m WHERE stored < ?1 AND collector <> 0 AND NOT EXISTS (SELECT 1 FROM report WHERE message = m.id AND NOT " +
-            std::string(kOld) + ") AND NOT EXISTS (SELECT 1 FROM quarantine WHERE message = m.id)",
-        cutoff));
-    return result;
 }
 
 }  // namespace whosent::store::sqlite

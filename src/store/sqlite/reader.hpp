@@ -24,6 +24,12 @@ public:
     [[nodiscard]] Result<void> reports(const ReportQuery& query, FunctionRef<bool(const ReportRow&)> row) override;
     [[nodiscard]] Result<ReportDetail> report(std::int64_t id) override;
     [[nodiscard]] Result<void> report_rows(std::int64_t id, FunctionRef<bool(const Event&)> row) override;
+    [[nodiscard]] Result<void> arf_reports(const ArfQuery& query, FunctionRef<bool(const ArfRow&)> row) override;
+    [[nodiscard]] Result<ArfDetail> arf_report(std::int64_t id) override;
+    [[nodiscard]] Result<std::vector<ComplaintRow>> complaints(const ComplaintQuery& query) override;
+    [[nodiscard]] Result<std::vector<TlsRow>> tls(const TlsQuery& query) override;
+    [[nodiscard]] Result<void> tls_failures(const TlsQuery& query, FunctionRef<bool(const TlsFailureRow&)> row) override;
+    [[nodiscard]] Result<TlsDetail> tls_report(std::int64_t id) override;
     [[nodiscard]] Result<void> quarantine(FunctionRef<bool(const QuarantineRow&)> row) override;
     [[nodiscard]] Result<QuarantineRow> quarantine_entry(std::int64_t id) override;
     [[nodiscard]] Result<std::string> quarantine_content(std::int64_t id) override;
@@ -31,7 +37,7 @@ public:
                                         FunctionRef<bool(const Event&)> event) override;
     [[nodiscard]] Result<std::vector<std::string>> verify() override;
     [[nodiscard]] Result<void> backup(const std::string& path, FunctionRef<void(double part_done)> progress) override;
-    [[nodiscard]] Result<PurgeResult> count_older_than(Seconds cutoff) override;
+    [[nodiscard]] Result<PurgeResult> count_older_than(DataKind kind, Seconds cutoff) override;
 
 private:
     // A stream with its texts, as an event shows it. The texts lie in names_.
@@ -53,9 +59,36 @@ private:
         std::string id_prefix;  // what the ids of its events are hashed from, but for the ordinal
     };
 
+    // A row of `arf`.
+    struct ArfEntry {
+        ArfRow row;
+        std::vector<std::string> containers;
+        std::int64_t sequence = 0, message = 0;
+        std::uint64_t diagnostics_dropped = 0;
+        Key128 identity{};
+    };
+    // The report and policy that a TLS failure belongs to.
+    struct TlsContext {
+        std::int64_t report = 0, policy = -1;
+        std::string organization, report_id, domain, policy_type;
+        std::optional<Seconds> start, end;
+        Seconds window_begin = 0, stored = 0;
+        Authenticity authenticity = Authenticity::unknown;
+        std::vector<std::string> mx_host;
+        std::optional<std::int64_t> successful, failed;
+        std::string id_prefix;
+    };
+    // What failure and feedback reports say about a source in a period.
+    struct Told {
+        std::int64_t failures = 0, complaints = 0;
+        Day first_day = kNoFirstDay, last_day = kNoLastDay;
+    };
+
     [[nodiscard]] Error not_found(std::string message) const;
     [[nodiscard]] Result<const std::string*> name(std::int64_t id);  // valid until forget_old()
     [[nodiscard]] Result<const ResolvedStream*> stream(std::int64_t id);
+    // A text that a column holds by its id or as it is; valid until forget_old() and the next step of the row.
+    [[nodiscard]] Result<std::string_view> text_of(const Statement& row, int column);
     // Between pages: what is remembered is bounded.
     void forget_old();
 
@@ -64,8 +97,27 @@ private:
     // Calls `event` for the records of the current page. False: `event` said stop.
     [[nodiscard]] Result<bool> give_record(const Statement& row, FunctionRef<bool(const Event&)> event);
     [[nodiscard]] Result<bool> give_quarantine_event(const Statement& row, FunctionRef<bool(const Event&)> event);
+    [[nodiscard]] Result<bool> give_arf(const Statement& row, FunctionRef<bool(const Event&)> event);
+    [[nodiscard]] Result<bool> give_tls_failure(const Statement& row, FunctionRef<bool(const Event&)> event);
+    // Fills in what all events of a stream have; it lies in `from` and dkim_.
+    void show_stream(const ResolvedStream& from, EventStream& event);
     [[nodiscard]] Result<Cursor> check_cursor(const std::optional<Cursor>& after);
 
+    // `row` by kArfColumns.
+    [[nodiscard]] Result<ArfEntry> read_arf(const Statement& row);
+    [[nodiscard]] Result<std::string> message_origin(std::int64_t message);
+    // `row` by kTlsFailureColumns.
+    [[nodiscard]] Result<TlsFailureDetails> read_tls_failure(const Statement& row);
+    [[nodiscard]] Result<void> load_tls(std::int64_t report, std::int64_t policy);
+    [[nodiscard]] Result<void> read_tls_policies(std::int64_t report, std::vector<TlsPolicy>& policies);
+    // Messages of aggregate reports for the keys and days of `rows`.
+    [[nodiscard]] Result<void> add_messages(const ComplaintQuery& query, std::vector<ComplaintRow>& rows);
+
+    // Of all sources, or of `only` one.
+    [[nodiscard]] Result<void> add_told(std::optional<std::int64_t> only, Seconds first, Seconds last,
+                                        std::unordered_map<std::int64_t, Told>& told);
+    [[nodiscard]] Result<void> add_told_streams(std::int64_t source, Seconds first, Seconds last, std::size_t position,
+                                                std::vector<std::pair<std::size_t, std::int64_t>>& streams);
     // The ids of `domain` and the domains below it.
     [[nodiscard]] Result<std::vector<std::int64_t>> domain_ids(const std::string& domain);
 
@@ -78,6 +130,7 @@ private:
     std::unordered_map<std::int64_t, std::string> names_;
     std::unordered_map<std::int64_t, ResolvedStream> streams_;
     ReportContext context_;
+    TlsContext tls_;
     std::vector<EventReason> reasons_;
     std::vector<EventDkim> dkim_;
     std::string scratch_;

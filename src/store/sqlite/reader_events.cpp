@@ -1,7 +1,10 @@
-// Records and quarantine events as events, in the order of their sequence.
+// Records, failures, complaints, TLS failures and quarantine events as events, in the order of their sequence.
 #include <algorithm>
+#include <array>
 
+#include "store/sqlite/arf_columns.hpp"
 #include "store/sqlite/reader.hpp"
+#include "store/sqlite/tls_columns.hpp"
 
 namespace whosent::store::sqlite {
 namespace {
@@ -12,10 +15,6 @@ constexpr std::size_t kRememberedNames = 128 * 1024;    // some 100 bytes each
 constexpr std::size_t kEventIdBytes = 20;               // 40 characters
 
 constexpr std::string_view kRecordColumns = "SELECT sequence, stream, count, flags, envelope_to, reasons, detail FROM record ";
-
-Cell cell(const Statement& row, int column) {
-    return row.is_integer(column) ? Cell{row.integer(column), {}} : Cell{0, row.text(column)};
-}
 
 template <class Value>
 std::optional<Value> optional(const Statement& row, int column) {
@@ -47,6 +46,11 @@ Result<const std::string*> SqliteReader::name(std::int64_t id) {
     query.bind(id);
     if (WHOSENT_TRY(query.step())) place->second = query.text(0);
     return &place->second;
+}
+
+Result<std::string_view> SqliteReader::text_of(const Statement& row, int column) {
+    if (!row.is_integer(column)) return row.text(column);
+    return std::string_view(*WHOSENT_TRY(name(row.integer(column))));
 }
 
 Result<const SqliteReader::ResolvedStream*> SqliteReader::stream(std::int64_t id) {
@@ -102,6 +106,23 @@ Result<bool> SqliteReader::load_report(std::int64_t sequence) {
     return sequence < context_.first_sequence + context_.rows;
 }
 
+void SqliteReader::show_stream(const ResolvedStream& from, EventStream& event) {
+    event.stream = from.key;
+    event.source_ip = from.ip;
+    event.header_from = from.header_from;
+    event.envelope_from = from.envelope_from;
+    dkim_.clear();
+    for (std::string_view left = from.dkim; !left.empty();) {
+        std::string_view line = cut(left, '\n');
+        const std::string_view domain = cut(line, '\t'), selector = cut(line, '\t');
+        dkim_.push_back({domain, selector, line});
+    }
+    event.dkim = dkim_;
+    event.spf_domain = from.spf_domain;
+    event.spf_scope = from.spf_scope;
+    event.spf_result = from.spf_result;
+}
+
 Result<bool> SqliteReader::give_record(const Statement& row, FunctionRef<bool(const Event&)> give) {
     const std::int64_t sequence = row.integer(0);
     if (!WHOSENT_TRY(load_report(sequence))) return true;
@@ -128,11 +149,9 @@ Result<bool> SqliteReader::give_record(const Statement& row, FunctionRef<bool(co
     record.disposition = flags.disposition;
     record.evaluated_dkim = flags.evaluated_dkim;
     record.evaluated_spf = flags.evaluated_spf;
-    const Cell envelope_to = cell(row, 4), reasons = cell(row, 5);
-    record.envelope_to = envelope_to.name != 0 ? std::string_view(*WHOSENT_TRY(name(envelope_to.name))) : envelope_to.text;
+    record.envelope_to = WHOSENT_TRY(text_of(row, 4));
     reasons_.clear();
-    for (std::string_view left = reasons.name != 0 ? std::string_view(*WHOSENT_TRY(name(reasons.name))) : reasons.text;
-         !left.empty();) {
+    for (std::string_view left = WHOSENT_TRY(text_of(row, 5)); !left.empty();) {
         std::string_view line = cut(left, '\n');
         const std::string_view type = cut(line, '\t');
         reasons_.push_back({type, line});
@@ -141,20 +160,7 @@ Result<bool> SqliteReader::give_record(const Statement& row, FunctionRef<bool(co
     record.detail = row.text(6);
 
     const ResolvedStream& from = *WHOSENT_TRY(stream(row.integer(1)));
-    record.stream = from.key;
-    record.source_ip = from.ip;
-    record.header_from = from.header_from;
-    record.envelope_from = from.envelope_from;
-    dkim_.clear();
-    for (std::string_view left = from.dkim; !left.empty();) {
-        std::string_view line = cut(left, '\n');
-        const std::string_view domain = cut(line, '\t'), selector = cut(line, '\t');
-        dkim_.push_back({domain, selector, line});
-    }
-    record.dkim = dkim_;
-    record.spf_domain = from.spf_domain;
-    record.spf_scope = from.spf_scope;
-    record.spf_result = from.spf_result;
+    show_stream(from, record);
     record.adkim = from.adkim;
     record.aspf = from.aspf;
     record.alignment = flags.alignment;
@@ -177,6 +183,91 @@ Result<bool> SqliteReader::give_quarantine_event(const Statement& row, FunctionR
     event.published = row.integer(3);
     event.body = QuarantineEvent{row.integer(2), row.text(4), row.text(5),
                                  row.text(6),    row.text(7), static_cast<std::uint64_t>(row.integer(8))};
+    return give(event);
+}
+
+Result<bool> SqliteReader::give_arf(const Statement& row, FunctionRef<bool(const Event&)> give) {
+    const ArfEntry entry = WHOSENT_TRY(read_arf(row));
+    const ArfRecord& record = entry.row.record;
+    const auto views = [](const std::vector<std::string>& texts) { return std::vector<std::string_view>(texts.begin(), texts.end()); };
+    const auto derived = views(record.derived), identity_alignment = views(record.identity_alignment),
+               original_rcpt_to = views(record.original_rcpt_to), reported_domain = views(record.reported_domain),
+               reported_uri_host = views(record.reported_uri_host);
+    std::vector<EventAuthentication> authentication_results;
+    for (const AuthenticationResult& result : record.authentication_results)
+        authentication_results.push_back({result.method, result.result, result.domain, result.selector});
+
+    Event event;
+    event.sequence = entry.sequence;
+    event.published = entry.row.stored;
+    ArfEvent arf;
+    show_stream(*WHOSENT_TRY(stream(row.integer(kArfStreamColumn))), arf);
+    arf.kind = record.kind == ArfKind::failure ? ArfEvent::Kind::failure : ArfEvent::Kind::complaint;
+    arf.report = entry.row.id;
+    arf.reporter = record.reporter;
+    arf.reported_at = record.reported_at;
+    arf.authenticity = entry.row.authenticity;
+    arf.derived = derived;
+    arf.feedback_type = record.feedback_type;
+    arf.auth_failure = record.auth_failure;
+    arf.delivery_result = record.delivery_result;
+    arf.identity_alignment = identity_alignment;
+    arf.user_agent = record.user_agent;
+    arf.arrival_date = record.arrival_date;
+    arf.incidents = record.incidents;
+    arf.authentication_results = authentication_results;
+    arf.original_mail_from = record.original_mail_from;
+    arf.original_rcpt_to = original_rcpt_to;
+    arf.reported_domain = reported_domain;
+    arf.reported_uri_host = reported_uri_host;
+    arf.subject = record.subject;
+    arf.message_id = record.message_id;
+    arf.campaign_source = record.campaign.source;
+    arf.campaign = record.campaign.value;
+    event.body = arf;
+
+    std::string identity(reinterpret_cast<const char*>(entry.identity.data()), entry.identity.size());
+    identity += entry.row.authenticity == Authenticity::failed ? "arf f" : "arf r";
+    const Sha256Digest digest = sha256(identity);
+    scratch_ = to_hex(std::span(digest).first(kEventIdBytes));
+    event.id = scratch_;
+    return give(event);
+}
+
+Result<bool> SqliteReader::give_tls_failure(const Statement& row, FunctionRef<bool(const Event&)> give) {
+    WHOSENT_CHECK(load_tls(row.integer(kTlsReportColumn), row.integer(kTlsPolicyColumn)));
+    const TlsFailureDetails details = WHOSENT_TRY(read_tls_failure(row));
+    const std::vector<std::string_view> mx_host(tls_.mx_host.begin(), tls_.mx_host.end());
+    Event event;
+    event.sequence = row.integer(0);
+    event.published = tls_.stored;
+    TlsFailureEvent failure;
+    failure.report = tls_.report;
+    failure.organization_name = tls_.organization;
+    failure.report_id = tls_.report_id;
+    failure.begin = tls_.start;
+    failure.end = tls_.end;
+    failure.authenticity = tls_.authenticity;
+    failure.policy_ordinal = static_cast<std::uint64_t>(tls_.policy);
+    failure.policy_type = tls_.policy_type;
+    failure.policy_domain = tls_.domain;
+    failure.mx_host = mx_host;
+    failure.total_successful_sessions = signed_sessions(tls_.successful);
+    failure.total_failed_sessions = signed_sessions(tls_.failed);
+    failure.ordinal = static_cast<std::uint64_t>(row.integer(kTlsOrdinalColumn));
+    failure.result_type = type_word<TlsResultType>(type_column(details.result_type), details.result_type.raw);
+    failure.failed_sessions = signed_sessions(sessions_column(details.failed_session_count));
+    failure.sending_mta_ip = details.sending_mta_ip;
+    failure.receiving_ip = details.receiving_ip;
+    failure.receiving_mx_hostname = details.receiving_mx_hostname;
+    failure.failure_reason_code = details.failure_reason_code;
+    failure.additional_information = details.additional_information;
+    event.body = failure;
+
+    const Sha256Digest digest =
+        sha256(tls_.id_prefix + "tls " + std::to_string(failure.policy_ordinal) + " " + std::to_string(failure.ordinal));
+    scratch_ = to_hex(std::span(digest).first(kEventIdBytes));
+    event.id = scratch_;
     return give(event);
 }
 
@@ -230,39 +321,57 @@ Result<Cursor> SqliteReader::check_cursor(const std::optional<Cursor>& after) {
 }
 
 Result<Cursor> SqliteReader::events(std::optional<Cursor> after, std::size_t limit, FunctionRef<bool(const Event&)> give) {
+    // One kind of event, in the order of its sequences.
+    struct Feed {
+        Statement* statement;
+        Result<bool> (SqliteReader::*give)(const Statement& row, FunctionRef<bool(const Event&)> event);
+        std::int64_t sequence = 0, read = 0;
+        bool left = false;
+
+        Result<void> step() {
+            left = WHOSENT_TRY(statement->step());
+            read += left;
+            if (left) sequence = statement->integer(0);
+            return {};
+        }
+    };
+    constexpr std::string_view kQuarantineColumns =
+        "SELECT sequence, id, quarantine, stored, collector, file_name, code, reason, bytes FROM quarantine_event ";
+    const auto of = [&](std::string_view columns, std::string_view place) {
+        return database_->statement(std::string(columns) + "WHERE " + std::string(place) + " > ? ORDER BY " + std::string(place) + " LIMIT ?");
+    };
+    std::array<Feed, 4> feeds{{{WHOSENT_TRY(of(kRecordColumns, "sequence")), &SqliteReader::give_record},
+                               {WHOSENT_TRY(of(kQuarantineColumns, "sequence")), &SqliteReader::give_quarantine_event},
+                               {WHOSENT_TRY(of(kArfColumns, "a.sequence")), &SqliteReader::give_arf},
+                               {WHOSENT_TRY(of(kTlsFailureColumns, "f.sequence")), &SqliteReader::give_tls_failure}}};
     std::optional<Cursor> cursor;
-    Statement& records =
-        *WHOSENT_TRY(database_->statement(std::string(kRecordColumns) + "WHERE sequence > ? ORDER BY sequence LIMIT ?"));
-    Statement& others = *WHOSENT_TRY(database_->statement(
-        "SELECT sequence, id, quarantine, stored, collector, file_name, code, reason, bytes FROM quarantine_event WHERE sequence > ? ORDER BY sequence LIMIT ?"));
     for (std::size_t given = 0;;) {
         Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::read));
-        const ResetGuard records_guard(records), others_guard(others);
+        const ResetGuard guards[] = {ResetGuard(*feeds[0].statement), ResetGuard(*feeds[1].statement), ResetGuard(*feeds[2].statement),
+                                     ResetGuard(*feeds[3].statement)};
         if (!cursor) cursor = WHOSENT_TRY(check_cursor(after));
         forget_old();
         context_ = {};  // a report may have been superseded since the last page
-        records.bind(cursor->sequence, kPage);
-        others.bind(cursor->sequence, kPage);
-        bool record_left = WHOSENT_TRY(records.step()), other_left = WHOSENT_TRY(others.step());
-        // When one of the two gives out because its page is full, what comes next of it is not known.
-        std::int64_t records_read = record_left, others_read = other_left;
-        if (!record_left && !other_left) return *cursor;
-        while (record_left || other_left) {
-            const bool take_record = record_left && (!other_left || records.integer(0) < others.integer(0));
-            const std::int64_t sequence = take_record ? records.integer(0) : others.integer(0);
-            const bool go_on =
-                take_record ? WHOSENT_TRY(give_record(records, give)) : WHOSENT_TRY(give_quarantine_event(others, give));
+        tls_ = {};
+        for (Feed& feed : feeds) {
+            feed.read = 0;
+            feed.statement->bind(cursor->sequence, kPage);
+            WHOSENT_CHECK(feed.step());
+        }
+        for (bool first = true;; first = false) {
+            Feed* next = nullptr;
+            for (Feed& feed : feeds) {
+                if (feed.left && (!next || feed.sequence < next->sequence)) next = &feed;
+            }
+            if (!next && first) return *cursor;
+            if (!next) break;
+            const std::int64_t sequence = next->sequence;
+            const bool go_on = WHOSENT_TRY((this->*next->give)(*next->statement, give));
             cursor->sequence = sequence;
             if (++given == limit || !go_on) return *cursor;
-            if (take_record) {
-                record_left = WHOSENT_TRY(records.step());
-                records_read += record_left;
-                if (!record_left && records_read == kPage) break;
-            } else {
-                other_left = WHOSENT_TRY(others.step());
-                others_read += other_left;
-                if (!other_left && others_read == kPage) break;
-            }
+            WHOSENT_CHECK(next->step());
+            // When one gives out because its page is full, what comes next of it is not known.
+            if (!next->left && next->read == kPage) break;
         }
     }
 }

@@ -1,11 +1,13 @@
 // The analyst's questions: who sends as us (sources), and how do our domains do (domains).
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <set>
 #include <unordered_map>
 
 #include "store/sqlite/reader.hpp"
 #include "store/sqlite/rollups.hpp"
+#include "whosent/base/domain_name.hpp"
 
 namespace whosent::store::sqlite {
 namespace {
@@ -49,6 +51,15 @@ struct Period {
             period.edges = {DayRange{from, months_from}, DayRange{months_to, to}};
         }
         return period;
+    }
+};
+
+// The same in times, for what is stored with a time of its own.
+struct Times {
+    Seconds first = std::numeric_limits<Seconds>::min(), last = std::numeric_limits<Seconds>::max();
+    explicit Times(const SourceQuery& query) {
+        if (query.since) first = day_of(*query.since) * kSecondsPerDay;
+        if (query.until) last = day_of(*query.until) * kSecondsPerDay - 1;
     }
 };
 
@@ -170,7 +181,13 @@ Result<std::vector<SourceRow>> SqliteReader::sources(const SourceQuery& query) {
     const bool all_time = !query.since && !query.until;
     const Period period = Period::of(query.since, query.until);
 
+    const Times times(query);
+
     Ranking ranking(query.limit);
+    struct Count {
+        std::int64_t messages = 0, pass = 0;
+    };
+    std::unordered_map<std::int64_t, Count> counts;  // of a period
     Statement& scan = *WHOSENT_TRY(database_->statement("SELECT id, messages, pass, domain, rows FROM source"));
     const ResetGuard scan_guard(scan);
     if (all_time) {
@@ -180,10 +197,6 @@ Result<std::vector<SourceRow>> SqliteReader::sources(const SourceQuery& query) {
             ranking.add({messages, scan.integer(0)});
         }
     } else {
-        struct Count {
-            std::int64_t messages = 0, pass = 0;
-        };
-        std::unordered_map<std::int64_t, Count> counts;
         WHOSENT_CHECK(for_each_activity(*database_, period, [&](const Activity& activity) {
             Count& count = counts[activity.source];
             count.messages += activity.totals.messages;
@@ -198,15 +211,54 @@ Result<std::vector<SourceRow>> SqliteReader::sources(const SourceQuery& query) {
         }
     }
 
-    const std::vector<Rank> ranks = ranking.take();
+    scan.reset();
+
+    std::vector<Rank> ranks = ranking.take();
+    const std::size_t with_records = ranks.size();
+    // What failure and feedback reports say: of those listed, or of all where there is room for sources that only these tell of.
+    const bool room = query.limit == 0 || ranks.size() < query.limit;
+    std::unordered_map<std::int64_t, Told> told;
+    if (room || ranks.size() > kWalkedSources) {
+        WHOSENT_CHECK(add_told(std::nullopt, times.first, times.last, told));
+    } else {
+        for (const Rank& rank : ranks) WHOSENT_CHECK(add_told(rank.source, times.first, times.last, told));
+    }
+    if (room) {
+        Statement& source_query = *WHOSENT_TRY(database_->statement("SELECT domain, rows FROM source WHERE id = ?"));
+        const ResetGuard source_guard(source_query);
+        const auto only_told = [&](std::int64_t source) -> Result<bool> {
+            if (counts.contains(source)) return false;
+            source_query.bind(source);
+            if (!WHOSENT_TRY(source_query.step()) || (all_time && source_query.integer(1) != 0)) return false;
+            // domain_ids() knows the domains of aggregate reports only
+            return !query.domain || is_same_or_below(*WHOSENT_TRY(name(source_query.integer(0))), *query.domain);
+        };
+        Ranking others(query.limit == 0 ? 0 : query.limit - ranks.size());
+        for (const auto& [source, sums] : told) {
+            const std::int64_t incidents = sums.failures + (query.failing ? 0 : sums.complaints);  // a failure is of a message that fails
+            if (incidents > 0 && WHOSENT_TRY(only_told(source))) others.add({incidents, source});
+        }
+        for (const Rank& rank : others.take()) ranks.push_back(rank);
+    }
     std::vector<SourceRow> rows(ranks.size());
     // Which streams belong to what is shown: (position in `rows`, stream).
     std::vector<std::pair<std::size_t, std::int64_t>> streams;
     const bool walk = all_time && ranks.size() <= kWalkedSources;
-    for (std::size_t i = 0; i < ranks.size(); ++i) WHOSENT_CHECK(describe_source(ranks[i].source, walk, i, rows[i], streams));
+    for (std::size_t i = 0; i < ranks.size(); ++i) {
+        WHOSENT_CHECK(describe_source(ranks[i].source, walk && i < with_records, i, rows[i], streams));
+        if (i >= with_records) WHOSENT_CHECK(add_told_streams(ranks[i].source, times.first, times.last, i, streams));
+        if (const auto found = told.find(ranks[i].source); found != told.end()) {
+            rows[i].failures = found->second.failures;
+            rows[i].complaints = found->second.complaints;
+            if (i >= with_records) {
+                rows[i].first_day = found->second.first_day;
+                rows[i].last_day = found->second.last_day;
+            }
+        }
+    }
     if (!walk) {
         std::unordered_map<std::int64_t, std::size_t> positions;
-        for (std::size_t i = 0; i < ranks.size(); ++i) positions.emplace(ranks[i].source, i);
+        for (std::size_t i = 0; i < with_records; ++i) positions.emplace(ranks[i].source, i);
         const auto add = [&](const Activity& activity) {
             const auto found = positions.find(activity.source);
             if (found == positions.end()) return;
@@ -222,6 +274,39 @@ Result<std::vector<SourceRow>> SqliteReader::sources(const SourceQuery& query) {
     }
     WHOSENT_CHECK(add_texts(streams, rows));
     return rows;
+}
+
+Result<void> SqliteReader::add_told(std::optional<std::int64_t> only, Seconds first, Seconds last,
+                                    std::unordered_map<std::int64_t, Told>& told) {
+    constexpr std::string_view kColumns =
+        "SELECT source, kind, sum(min(max(coalesce(incidents, 1), 0), 100000000000)), min(at), max(at) FROM arf INDEXED BY arf_by_source WHERE ";
+    static_assert(kMaxCountedMessages == 100'000'000'000);
+    Statement& query = *WHOSENT_TRY(database_->statement(std::string(kColumns) + (only ? "source = ?4 AND " : "") +
+                                                         "kind < ?1 AND at BETWEEN ?2 AND ?3 AND authenticity <> 2 GROUP BY source, kind"));
+    const ResetGuard guard(query);
+    if (only) {
+        query.bind(ArfKind::other, first, last, *only);
+    } else {
+        query.bind(ArfKind::other, first, last);
+    }
+    while (WHOSENT_TRY(query.step())) {
+        Told& sums = told[query.integer(0)];
+        (static_cast<ArfKind>(query.integer(1)) == ArfKind::failure ? sums.failures : sums.complaints) += query.integer(2);
+        sums.first_day = std::min(sums.first_day, calendar_day(query.integer(3)));
+        sums.last_day = std::max(sums.last_day, calendar_day(query.integer(4)));
+    }
+    return {};
+}
+
+// Of a source that only failure and feedback reports tell of.
+Result<void> SqliteReader::add_told_streams(std::int64_t source, Seconds first, Seconds last, std::size_t position,
+                                            std::vector<std::pair<std::size_t, std::int64_t>>& streams) {
+    Statement& query = *WHOSENT_TRY(database_->statement(
+        "SELECT DISTINCT stream FROM (SELECT stream FROM arf WHERE source = ? AND kind < ? AND at BETWEEN ? AND ? AND authenticity <> 2 LIMIT ?)"));
+    const ResetGuard guard(query);
+    query.bind(source, ArfKind::other, first, last, kListedStreams);
+    while (WHOSENT_TRY(query.step())) streams.emplace_back(position, query.integer(0));
+    return {};
 }
 
 // Domain and address; with `walk` the totals of all time, too, and the streams that count, along the chain that leads through them.

@@ -25,6 +25,13 @@ static_assert(kMaxCountedMessages == 100'000'000'000);
 constexpr std::string_view kByAlignment = "sum((flags & 1 <> 0) * n), sum((flags & 2 <> 0) * n)";
 constexpr std::string_view kByDisposition = "sum((disposition = 1) * n), sum((disposition = 2) * n), sum((disposition = 3) * n)";
 
+// Of all kinds of report.
+constexpr std::string_view kReports = "SELECT id FROM report UNION ALL SELECT id FROM arf UNION ALL SELECT id FROM tls_report";
+constexpr std::string_view kMessages = "SELECT message FROM report UNION ALL SELECT message FROM arf UNION ALL SELECT message FROM tls_report";
+constexpr std::string_view kAttached = "SELECT report FROM diagnostic WHERE report > 0 UNION ALL SELECT report FROM kept_payload";
+constexpr std::string_view kOtherEvents =
+    "SELECT sequence FROM quarantine_event UNION ALL SELECT sequence FROM arf WHERE sequence IS NOT NULL UNION ALL SELECT sequence FROM tls_failure";
+
 std::vector<Check> checks() {
     const std::string counted = "WITH " + std::string(kCounted);
     const std::string alignment(kByAlignment), disposition(kByDisposition);
@@ -37,7 +44,8 @@ std::vector<Check> checks() {
         {"the totals of a source",
          "SELECT source, sum(messages), sum((place & 3 <> 0) * messages), sum(rows), min(first_day), max(last_day) FROM rollup_month GROUP BY source",
          "SELECT id, messages, pass, rows, first_day, last_day FROM source WHERE rows <> 0"},
-        {"the records of a source", "SELECT s.source, count(*) FROM record c JOIN stream s ON s.id = c.stream GROUP BY s.source",
+        {"the records and reports of a source", "SELECT source, sum(uses) FROM (SELECT s.source AS source, count(*) AS uses FROM record c JOIN stream s ON s.id = c.stream GROUP BY s.source "
+         "UNION ALL SELECT source, count(*) FROM arf GROUP BY source) GROUP BY source",
          "SELECT id, uses FROM source"},
         {"the streams of a source", "SELECT source, max(id) FROM stream GROUP BY source", "SELECT id, last_stream FROM source"},
         {"the older streams of a stream", "SELECT id, lag(id, 1, 0) OVER (PARTITION BY source ORDER BY id) FROM stream",
@@ -61,9 +69,36 @@ std::vector<Check> checks() {
         {"the revision of a report that counts", "SELECT DISTINCT identity, authenticity = 2, 1 FROM report",
          "SELECT identity, authenticity = 2, sum(superseded_by IS NULL) FROM report GROUP BY 1, 2"},
         {"the number of records", "SELECT 'all', count(*) FROM record", "SELECT 'all', coalesce(sum(rows), 0) FROM report"},
+        {"the source of a failure or feedback report", "SELECT a.id, s.source FROM arf a JOIN stream s ON s.id = a.stream",
+         "SELECT id, source FROM arf"},
+        {"whether a failure or feedback report makes an event", "SELECT id, kind < 2 FROM arf", "SELECT id, sequence IS NOT NULL FROM arf"},
+        {"the identity of a failure or feedback report", "SELECT DISTINCT identity, authenticity = 2, 1 FROM arf",
+         "SELECT identity, authenticity = 2, count(*) FROM arf GROUP BY 1, 2"},
+        {"whether a TLS report counts", "SELECT id, authenticity <> 2 AND superseded_by IS NULL FROM tls_report",
+         "SELECT id, counts FROM tls_report"},
+        {"the revision of a TLS report that counts", "SELECT DISTINCT identity, authenticity = 2, 1 FROM tls_report",
+         "SELECT identity, authenticity = 2, sum(superseded_by IS NULL) FROM tls_report GROUP BY 1, 2"},
+        {"the failures of a TLS report", "SELECT report, min(sequence), max(sequence) - min(sequence) + 1, count(*) FROM tls_failure GROUP BY report",
+         "SELECT id, first_sequence, failures, failures FROM tls_report WHERE failures > 0"},
+        {"the policy of a TLS failure", "SELECT f.sequence FROM tls_failure f JOIN tls_policy p ON p.report = f.report AND p.position = f.policy",
+         "SELECT sequence FROM tls_failure"},
+        {"the report of a TLS policy", "SELECT p.report, p.position FROM tls_policy p JOIN tls_report r ON r.id = p.report",
+         "SELECT report, position FROM tls_policy"},
+        {"the report of a diagnostic or payload", "SELECT report FROM (" + std::string(kAttached) + ") WHERE report IN (" + std::string(kReports) + ")",
+         std::string(kAttached)},
+        {"the message of a report",
+         "SELECT message FROM (" + std::string(kMessages) + ") WHERE message IN (SELECT id FROM message WHERE collector <> 0)",
+         std::string(kMessages)},
+        {"the number of a report", "SELECT id, 1 FROM (" + std::string(kReports) + ")",
+         "SELECT id, count(*) FROM (" + std::string(kReports) + ") GROUP BY id"},
+        {"the last number of a report", "SELECT 'all', 1",
+         "SELECT 'all', (SELECT value FROM meta WHERE key = 'last_report') >= coalesce(max(id), 0) FROM (" + std::string(kReports) + ")"},
+        {"the sequence of an event that is no record",
+         "SELECT sequence, 1 FROM (" + std::string(kOtherEvents) + ") WHERE sequence NOT IN (SELECT sequence FROM record)",
+         "SELECT sequence, count(*) FROM (" + std::string(kOtherEvents) + ") GROUP BY sequence"},
         {"the last sequence", "SELECT 'all', 1",
          "SELECT 'all', (SELECT value FROM meta WHERE key = 'last_sequence') >= max(coalesce((SELECT max(sequence) FROM record), 0), "
-         "coalesce((SELECT max(sequence) FROM quarantine_event), 0))"},
+         "coalesce((SELECT max(sequence) FROM (" + std::string(kOtherEvents) + ")), 0))"},
     };
 }
 

@@ -15,6 +15,13 @@ namespace whosent::store::sqlite {
 // A record counts at most this many messages in totals (it keeps what was sent): no sum of what a store can hold overflows.
 inline constexpr std::int64_t kMaxCountedMessages = 100'000'000'000;
 
+// Days outside of these are a reporter's nonsense; the calendar of roll-ups ends here.
+inline constexpr Day kFirstDay = 0;
+inline constexpr Day kLastDay = 2'932'896;  // 9999-12-31
+[[nodiscard]] constexpr Day calendar_day(Seconds time) noexcept {
+    return day_of(std::clamp(time, kFirstDay * kSecondsPerDay, kLastDay * kSecondsPerDay));
+}
+
 // First and last day of what has no record.
 inline constexpr Day kNoFirstDay = std::numeric_limits<Day>::max();
 inline constexpr Day kNoLastDay = std::numeric_limits<Day>::min();

@@ -65,7 +65,7 @@ Result<void> read_texts(Database& database, std::int64_t id, AggregateReport& re
     return {};
 }
 
-Result<void> read_diagnostics(Statement& query, std::vector<Diagnostic>& diagnostics) {
+Result<void> take_diagnostics(Statement& query, std::vector<Diagnostic>& diagnostics) {
     while (WHOSENT_TRY(query.step())) {
         Diagnostic& diagnostic = diagnostics.emplace_back();
         diagnostic.severity = static_cast<Severity>(query.integer(0));
@@ -115,10 +115,34 @@ Result<void> insert_diagnostic(Database& database, Names& names, std::int64_t re
                         report, message, diagnostic.severity, code, where, diagnostic.message, diagnostic.row);
 }
 
+Result<void> delete_attachments(Database& database, std::int64_t report) {
+    WHOSENT_CHECK(database.run("DELETE FROM diagnostic WHERE report = ? AND report > 0", report));
+    return database.run("DELETE FROM kept_payload WHERE report = ?", report);
+}
+
+Result<void> read_diagnostics(Database& database, std::int64_t report, std::int64_t message, std::vector<Diagnostic>& of_report,
+                              std::vector<Diagnostic>& of_message) {
+    constexpr std::string_view kDiagnostics =
+        "SELECT x.severity, c.value, CASE typeof(x.place) WHEN 'integer' THEN p.value ELSE x.place END, x.text, x.row FROM diagnostic x "
+        "LEFT JOIN name c ON c.id = x.code LEFT JOIN name p ON p.id = x.place ";
+    Statement& by_report =
+        *WHOSENT_TRY(database.statement(std::string(kDiagnostics) + "WHERE x.report = ? AND x.report > 0 ORDER BY x.id"));
+    Statement& by_message =
+        *WHOSENT_TRY(database.statement(std::string(kDiagnostics) + "WHERE x.message = ? AND x.report = 0 ORDER BY x.id"));
+    const ResetGuard report_guard(by_report), message_guard(by_message);
+    WHOSENT_CHECK(take_diagnostics(by_report.bind(report), of_report));
+    return take_diagnostics(by_message.bind(message), of_message);
+}
+
+std::string origin_of(std::string_view collector, std::string_view remote_key) {
+    std::string origin(collector);
+    if (!origin.empty()) origin += ':';
+    return origin += remote_key;
+}
+
 Result<void> delete_report(Database& database, std::int64_t id) {
     WHOSENT_CHECK(database.run("DELETE FROM report_text WHERE report = ?", id));
-    WHOSENT_CHECK(database.run("DELETE FROM diagnostic WHERE report = ? AND report > 0", id));
-    WHOSENT_CHECK(database.run("DELETE FROM kept_payload WHERE report = ?", id));
+    WHOSENT_CHECK(delete_attachments(database, id));
     return database.run("DELETE FROM report WHERE id = ?", id);
 }
 
@@ -140,9 +164,8 @@ ReportRow row_of(const Statement& statement) {
     row.diagnostics = read.integer();
     row.superseded_by = read.optional();
     row.complete = read.integer() != 0;
-    row.origin = read.text();
-    if (!row.origin.empty()) row.origin += ':';
-    row.origin += read.text();
+    const std::string collector = read.text();
+    row.origin = origin_of(collector, read.text());
     return row;
 }
 
@@ -192,16 +215,7 @@ Result<ReportDetail> read_report(Database& database, std::int64_t id) {
         detail.containers = split_lines(read.text());
         detail.payload_kept = read.integer() != 0;
         WHOSENT_CHECK(read_texts(database, id, report));
-        constexpr std::string_view kDiagnostics =
-            "SELECT x.severity, c.value, CASE typeof(x.place) WHEN 'integer' THEN p.value ELSE x.place END, x.text, x.row FROM diagnostic x "
-            "LEFT JOIN name c ON c.id = x.code LEFT JOIN name p ON p.id = x.place ";
-        Statement& of_report =
-            *WHOSENT_TRY(database.statement(std::string(kDiagnostics) + "WHERE x.report = ? AND x.report > 0 ORDER BY x.id"));
-        Statement& of_message =
-            *WHOSENT_TRY(database.statement(std::string(kDiagnostics) + "WHERE x.message = ? AND x.report = 0 ORDER BY x.id"));
-        const ResetGuard guard_of_report(of_report), guard_of_message(of_message);
-        WHOSENT_CHECK(read_diagnostics(of_report.bind(id), detail.diagnostics));
-        WHOSENT_CHECK(read_diagnostics(of_message.bind(message), detail.message_diagnostics));
+        WHOSENT_CHECK(read_diagnostics(database, id, message, detail.diagnostics, detail.message_diagnostics));
     }
     return detail;
 }

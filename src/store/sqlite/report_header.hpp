@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/sqlite/database.hpp"
 #include "store/sqlite/names.hpp"
@@ -26,6 +28,13 @@ struct ReportPlace {
 // `report` 0: of the message.
 [[nodiscard]] Result<void> insert_diagnostic(Database& database, Names& names, std::int64_t report, std::int64_t message,
                                              const Diagnostic& diagnostic);
+// What a report of any kind has beside its own tables: its diagnostics and its kept payload.
+[[nodiscard]] Result<void> delete_attachments(Database& database, std::int64_t report);
+// The diagnostics of a report of any kind, and of the message that brought it.
+[[nodiscard]] Result<void> read_diagnostics(Database& database, std::int64_t report, std::int64_t message, std::vector<Diagnostic>& of_report,
+                                            std::vector<Diagnostic>& of_message);
+// Collector and remote key, as people are shown them.
+[[nodiscard]] std::string origin_of(std::string_view collector, std::string_view remote_key);
 // The row of the report and everything that hangs on it, but for its records.
 [[nodiscard]] Result<void> delete_report(Database& database, std::int64_t id);
 

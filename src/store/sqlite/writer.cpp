@@ -4,31 +4,14 @@
 #include <string>
 
 #include "store/sqlite/gathered.hpp"
+#include "store/sqlite/revisions.hpp"
 
 namespace whosent::store::sqlite {
 namespace {
 
-// Days outside of these are a reporter's nonsense; the calendar of roll-ups ends here.
-constexpr Day kFirstDay = 0;
-constexpr Day kLastDay = 2'932'896;  // 9999-12-31
-
 // Records written by one statement: 120 bytes each until then, and their texts.
 constexpr std::size_t kGatheredRecords = 8 * 1024;
 constexpr std::size_t kGatheredTexts = 1 << 20;
-
-// Which of two revisions counts, before the newer one does: a sender that is known, then records that are all there.
-int strength(Authenticity authenticity, bool complete) {
-    return (authenticity == Authenticity::authenticated ? 2 : 0) + (complete ? 1 : 0);
-}
-
-Diagnostic revision_diagnostic(std::int64_t other, bool supersedes) {
-    const std::string number = std::to_string(other);
-    return {Severity::note, "report.revision", "",
-            supersedes ? "the same report came before with other records (report " + number + "), which count no more"
-                       : "the same report came before with other records (report " + number +
-                             "), which still count: they are better authenticated or more complete",
-            std::nullopt};
-}
 
 }  // namespace
 
@@ -157,6 +140,8 @@ Result<MessageOutcome> SqliteWriter::write_message(const MessageWrite& message) 
         id = WHOSENT_TRY(insert_message(message));
     }
     for (const ReportWrite& report : message.reports) WHOSENT_CHECK(write_report(report, id, outcome));
+    for (const ArfWrite& arf : message.arf) WHOSENT_CHECK(write_arf(arf, id, outcome));
+    for (const TlsWrite& tls : message.tls) WHOSENT_CHECK(write_tls(tls, id, outcome));
     for (const Diagnostic& diagnostic : message.diagnostics)
         WHOSENT_CHECK(insert_diagnostic(*database_, names_, 0, id, diagnostic));
     if (message.quarantine) {
@@ -178,40 +163,23 @@ Result<std::int64_t> SqliteWriter::insert_message(const MessageWrite& message) {
     return sqlite3_last_insert_rowid(database_->handle());
 }
 
-Result<SqliteWriter::Revisions> SqliteWriter::find_revisions(const ReportWrite& report) {
-    // A report whose mail failed authentication is compared with its like only: a forged one can neither replace a real one nor
-    // keep it out as a duplicate.
-    Statement& query = *WHOSENT_TRY(database_->statement(
-        "SELECT id, rows_hash, superseded_by IS NULL, authenticity, complete FROM report WHERE identity = ? AND (authenticity = 2) = ?"));
-    static_assert(static_cast<int>(Authenticity::failed) == 2);
-    const ResetGuard guard(query);
-    query.bind(blob(report.identity), report.authenticity == Authenticity::failed);
-    const Key128 rows_hash = report.rows.canonical_hash();
-    Revisions revisions;
-    while (WHOSENT_TRY(query.step())) {
-        if (query.fixed<16>(1) == rows_hash) revisions.same_rows = true;
-        if (query.integer(2))
-            revisions.current = Revision{query.integer(0), static_cast<Authenticity>(query.integer(3)), query.integer(4) != 0};
-    }
-    return revisions;
-}
-
 Result<void> SqliteWriter::write_report(const ReportWrite& report, std::int64_t message, MessageOutcome& outcome) {
-    const Revisions revisions = WHOSENT_TRY(find_revisions(report));
-    if (revisions.same_rows) {
+    const Revisions revisions = WHOSENT_TRY(find_revisions(
+        *database_, "SELECT id, rows_hash, superseded_by IS NULL, authenticity, complete FROM report WHERE identity = ? AND (authenticity = 2) = ?",
+        report.identity, report.rows.canonical_hash(), report.authenticity));
+    if (revisions.known) {
         ++outcome.reports_duplicate;
         return {};
     }
     const auto& current = revisions.current;
-    const bool supersedes =
-        current && strength(report.authenticity, report.complete) >= strength(current->authenticity, current->complete);
+    const bool supersedes = current && current->gives_way_to(report.authenticity, report.complete);
     ReportPlace place;
     place.id = next_report_++;
     place.first_sequence = sequence_ + 1;
     place.message = message;
     place.domain = WHOSENT_TRY(names_.id_of(report.domain));
     place.org = WHOSENT_TRY(names_.id_of(report.report.org_name));
-    place.day = std::clamp(day_of(report.window_begin), kFirstDay, kLastDay);
+    place.day = calendar_day(report.window_begin);
     place.stored = now_;
     if (current && !supersedes) place.superseded_by = current->id;
     place.counts = report.authenticity != Authenticity::failed && !place.superseded_by;
@@ -226,7 +194,7 @@ Result<void> SqliteWriter::write_report(const ReportWrite& report, std::int64_t 
     WHOSENT_CHECK(insert_report(*database_, names_, report, place));
 
     if (current) {
-        WHOSENT_CHECK(insert_diagnostic(*database_, names_, place.id, message, revision_diagnostic(current->id, supersedes)));
+        WHOSENT_CHECK(insert_diagnostic(*database_, names_, place.id, message, revision_diagnostic("records", current->id, supersedes)));
         WHOSENT_CHECK(database_->run("UPDATE report SET diagnostics = diagnostics + 1 WHERE id = ?", place.id));
         ++outcome.revisions;
     }

@@ -25,7 +25,7 @@ public:
     [[nodiscard]] Result<MessageOutcome> add(const MessageWrite& message) override;
     [[nodiscard]] Result<void> commit() override;
     [[nodiscard]] Result<void> quarantine_drop(std::int64_t id) override;
-    [[nodiscard]] Result<PurgeResult> purge_older_than(Seconds cutoff, FunctionRef<void(const PurgeResult&)> progress) override;
+    [[nodiscard]] Result<PurgeResult> purge_older_than(DataKind kind, Seconds cutoff, FunctionRef<void(const PurgeResult&)> progress) override;
 
 private:
     SqliteWriter(Lock lock, std::unique_ptr<Database> database, const Clock& clock, const OpenOptions& options)
@@ -35,16 +35,6 @@ private:
           options_(options),
           names_(*database_, options.cached_name_bytes) {}
 
-    // Another revision of a report that is to be written.
-    struct Revision {
-        std::int64_t id;
-        Authenticity authenticity;
-        bool complete;
-    };
-    struct Revisions {
-        bool same_rows = false;
-        std::optional<Revision> current;  // the one that is not superseded
-    };
     // An entry of the quarantine that a message is a retry of.
     struct Entry {
         std::int64_t id, message, attempts;
@@ -58,19 +48,38 @@ private:
     [[nodiscard]] Result<MessageOutcome> write_message(const MessageWrite& message);
     [[nodiscard]] Result<std::int64_t> insert_message(const MessageWrite& message);
     [[nodiscard]] Result<void> write_report(const ReportWrite& report, std::int64_t message, MessageOutcome& outcome);
-    [[nodiscard]] Result<Revisions> find_revisions(const ReportWrite& report);
     [[nodiscard]] Result<std::array<Sums, 4>> write_rows(const ReportWrite& report, const ReportPlace& place);
+    [[nodiscard]] Result<void> write_arf(const ArfWrite& arf, std::int64_t message, MessageOutcome& outcome);
+    [[nodiscard]] Result<std::int64_t> policy_domain(std::string_view domain);
+    [[nodiscard]] Result<void> insert_arf(const ArfWrite& arf, std::int64_t message, const StreamPlace& place);
+    [[nodiscard]] Result<void> write_tls(const TlsWrite& tls, std::int64_t message, MessageOutcome& outcome);
+    [[nodiscard]] Result<void> insert_tls_policy(std::int64_t report, std::size_t position, const TlsPolicy& policy);
+    [[nodiscard]] Result<void> insert_tls_failure(std::int64_t report, std::size_t policy, std::size_t ordinal,
+                                                  const TlsFailureDetails& failure);
     [[nodiscard]] Result<std::int64_t> write_quarantine(const MessageWrite& message, std::int64_t message_id,
                                                         const std::optional<Entry>& entry);
     [[nodiscard]] Result<Entry> find_entry(std::int64_t id);
 
     // Takes what a stored report holds out of all totals; `forget_uses`: its records go too.
     [[nodiscard]] Result<void> uncount_report(std::int64_t report, bool forget_uses);
+    // Removes what `remove_some` picks, a batch in each transaction, until it says that nothing is left.
+    [[nodiscard]] Result<void> purge_in_batches(PurgeResult& result, FunctionRef<void(const PurgeResult&)> progress,
+                                                FunctionRef<Result<bool>(PurgeResult&)> remove_some);
     // Removes reports from the end of the list until enough records went.
     [[nodiscard]] Result<void> purge_some(std::vector<std::int64_t>& reports, PurgeResult& result);
     [[nodiscard]] Result<void> purge_report(std::int64_t report, PurgeResult& result);
+    // Where the next batch of failure and feedback reports begins.
+    struct ArfPlace {
+        Seconds at;
+        std::int64_t id;
+    };
+    [[nodiscard]] Result<bool> purge_some_arf(bool failures, Seconds cutoff, ArfPlace& from, PurgeResult& result);
+    [[nodiscard]] Result<bool> purge_some_tls(std::vector<std::int64_t>& reports, PurgeResult& result);
+    [[nodiscard]] Result<void> purge_tls_report(std::int64_t report, std::int64_t& rows, PurgeResult& result);
+    [[nodiscard]] Result<void> settle_sources();
     [[nodiscard]] Result<void> purge_messages(std::vector<std::int64_t>& messages, PurgeResult& result);
-    [[nodiscard]] Result<std::vector<std::int64_t>> ids_of(std::string_view sql, Seconds cutoff);
+    template <class... Values>
+    [[nodiscard]] Result<std::vector<std::int64_t>> ids_of(std::string_view sql, const Values&... values);
 
     [[nodiscard]] Result<void> flush_gathered();
     [[nodiscard]] Result<void> flush_records();

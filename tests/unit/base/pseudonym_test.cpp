@@ -265,3 +265,10 @@ TEST_CASE("time is linear in the text") {
         CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(60));
     }
 }
+
+TEST_CASE("the folders before an address stay") {
+    const Pseudonyms dropping = *Pseudonyms::create(PrivacyMode::drop, {});
+    CHECK(dropping.path("/var/mail/jane@example.org/new/1.eml") == "/var/mail/…@example.org/new/1.eml");
+    CHECK(dropping.path("plain/file") == "plain/file");
+    CHECK(dropping.path("") == "");
+}

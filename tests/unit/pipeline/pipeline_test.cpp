@@ -60,7 +60,7 @@ public:
         return {};
     }
     Result<void> quarantine_drop(std::int64_t) override { return {}; }
-    Result<store::PurgeResult> purge_older_than(Seconds, FunctionRef<void(const store::PurgeResult&)>) override { return store::PurgeResult{}; }
+    Result<store::PurgeResult> purge_older_than(store::DataKind, Seconds, FunctionRef<void(const store::PurgeResult&)>) override { return store::PurgeResult{}; }
     Result<std::unique_ptr<store::Writer>> writer() override { return nullptr; }
     Result<std::unique_ptr<store::Reader>> reader() override { return std::make_unique<Reader>(*this); }
 
@@ -79,13 +79,19 @@ private:
         Result<void> reports(const store::ReportQuery&, FunctionRef<bool(const store::ReportRow&)>) override { return std::unexpected(none()); }
         Result<store::ReportDetail> report(std::int64_t) override { return std::unexpected(none()); }
         Result<void> report_rows(std::int64_t, FunctionRef<bool(const Event&)>) override { return std::unexpected(none()); }
+        Result<void> arf_reports(const store::ArfQuery&, FunctionRef<bool(const store::ArfRow&)>) override { return std::unexpected(none()); }
+        Result<store::ArfDetail> arf_report(std::int64_t) override { return std::unexpected(none()); }
+        Result<std::vector<store::ComplaintRow>> complaints(const store::ComplaintQuery&) override { return std::unexpected(none()); }
+        Result<std::vector<store::TlsRow>> tls(const store::TlsQuery&) override { return std::unexpected(none()); }
+        Result<void> tls_failures(const store::TlsQuery&, FunctionRef<bool(const store::TlsFailureRow&)>) override { return std::unexpected(none()); }
+        Result<store::TlsDetail> tls_report(std::int64_t) override { return std::unexpected(none()); }
         Result<void> quarantine(FunctionRef<bool(const store::QuarantineRow&)>) override { return std::unexpected(none()); }
         Result<store::QuarantineRow> quarantine_entry(std::int64_t) override { return std::unexpected(none()); }
         Result<std::string> quarantine_content(std::int64_t) override { return std::unexpected(none()); }
         Result<store::Cursor> events(std::optional<store::Cursor>, std::size_t, FunctionRef<bool(const Event&)>) override { return std::unexpected(none()); }
         Result<std::vector<std::string>> verify() override { return std::unexpected(none()); }
         Result<void> backup(const std::string&, FunctionRef<void(double)>) override { return std::unexpected(none()); }
-        Result<store::PurgeResult> count_older_than(Seconds) override { return std::unexpected(none()); }
+        Result<store::PurgeResult> count_older_than(store::DataKind, Seconds) override { return std::unexpected(none()); }
     };
 };
 

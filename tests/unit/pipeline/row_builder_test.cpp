@@ -9,6 +9,8 @@ using namespace whosent::pipeline;
 
 namespace {
 
+const Pseudonyms kDropping = *Pseudonyms::create(PrivacyMode::drop, {});
+
 template <class T>
 Token<T> known(T value) {
     return {true, value, name_of(value)};
@@ -43,7 +45,7 @@ TEST_CASE("addresses of people become their domain, in every field") {
     record.dkim_results[0].human_result = "i=jane@example.org";
     record.spf_results[0].human_result = "mailfrom jane@bounce.vendor.example";
     record.extensions = {{"row/note", "jane@example.org"}};
-    RowBuilder builder;
+    RowBuilder builder(kDropping);
     const store::RowView& row = builder.build(record, {});
     CHECK(row.stream.header_from == "example.org");
     CHECK(row.stream.envelope_from == "bounce.vendor.example");
@@ -60,14 +62,14 @@ TEST_CASE("values with tabs, newlines and junk keep the line format whole") {
     AggregateRecord record = plain_record();
     record.dkim_results = {{"not a\tdomain\n", " s\t1\n", unknown<DkimResult>("we\tird\n"), {}}, {"", "", {}, {}}};
     record.reasons = {{unknown<PolicyOverride>("odd\ttype\n"), "a\tb\nc"}};
-    RowBuilder builder;
+    RowBuilder builder(kDropping);
     const store::RowView& row = builder.build(record, {});
     CHECK(row.stream.dkim == "\t\t\nnotadomain\ts1\twe ird \n");
     CHECK(row.reasons == "odd type \ta b c\n");
 }
 
 TEST_CASE("a row carries what its record says") {
-    RowBuilder builder;
+    RowBuilder builder(kDropping);
     const store::RowView& row = builder.build(plain_record(), {});
     CHECK(row.stream.header_from == "example.org");
     CHECK(row.stream.dkim == "example.org\ts1\tpass\n");
@@ -88,7 +90,7 @@ TEST_CASE("unknown and absent stay what they are") {
     record.count = std::nullopt;
     record.disposition = unknown<Disposition>("discard");
     record.dkim = {};
-    RowBuilder builder;
+    RowBuilder builder(kDropping);
     const store::RowView& row = builder.build(record, {});
     CHECK_FALSE(row.stream.ip);
     CHECK_FALSE(row.count);
@@ -101,7 +103,7 @@ TEST_CASE("the reporter's word is compared, not taken") {
     AggregateRecord record = plain_record();
     record.dkim = known(DmarcResult::fail);
     record.spf = known(DmarcResult::pass);
-    RowBuilder builder;
+    RowBuilder builder(kDropping);
     const store::RowView& row = builder.build(record, {});
     CHECK(row.stream.alignment.dkim);
     CHECK_FALSE(row.stream.alignment.spf);
@@ -110,7 +112,7 @@ TEST_CASE("the reporter's word is compared, not taken") {
 }
 
 TEST_CASE("a stream's key follows its content and nothing else") {
-    RowBuilder one, two;
+    RowBuilder one(kDropping), two(kDropping);
     AggregateRecord record = plain_record();
     const Key128 key = one.build(record, {}).stream.key;
     record.count = 99;
@@ -163,7 +165,7 @@ TEST_CASE("more domains in a row than the memo has room for stay whole") {
     AggregateRecord record = plain_record();
     std::vector<std::string> names;
     for (int i = 0; i < 20'000; ++i) names.push_back("d" + std::to_string(i) + ".example");
-    RowBuilder builder;
+    RowBuilder builder(kDropping);
     for (int start = 0; start < 20'000; start += 100) {
         record.dkim_results.clear();
         for (int i = start; i < start + 100; ++i) record.dkim_results.push_back({names[static_cast<std::size_t>(i)], "s", known(DkimResult::pass), {}});
@@ -175,7 +177,7 @@ TEST_CASE("more domains in a row than the memo has room for stay whole") {
 TEST_CASE("further SPF results are kept in the detail, the MAIL FROM one stands for the row") {
     AggregateRecord record = plain_record();
     record.spf_results = {{"helo.example", known(SpfScope::helo), known(SpfResult::pass), {}}, {"mfrom.example", known(SpfScope::mfrom), known(SpfResult::fail), {}}};
-    RowBuilder builder;
+    RowBuilder builder(kDropping);
     const store::RowView& row = builder.build(record, {});
     CHECK(row.stream.spf_domain == "mfrom.example");
     CHECK(row.stream.spf_scope == "mfrom");

@@ -8,26 +8,6 @@ using namespace whosent::store::test;
 
 namespace {
 
-struct Seen {
-    std::int64_t sequence;
-    std::string id, kind;
-    bool operator==(const Seen&) const = default;
-};
-
-// All events from `after` on, in pages.
-std::vector<Seen> read_all(Reader& reader, std::size_t page, std::optional<Cursor> after = std::nullopt) {
-    std::vector<Seen> seen;
-    for (;;) {
-        const std::size_t before = seen.size();
-        after = must(reader.events(after, page, [&](const Event& event) {
-            seen.push_back({event.sequence, std::string(event.id), std::string(class_of(event))});
-            return true;
-        }));
-        if (seen.size() == before || page == 0) return seen;
-        REQUIRE(after->sequence == seen.back().sequence);
-    }
-}
-
 std::vector<Row> some_rows(int count) {
     std::vector<Row> rows(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i)

@@ -9,7 +9,9 @@ using namespace whosent::store::test;
 
 namespace {
 
-// Takes the newest schema back to version 1; what 0002 drops held other figures than it finds from the records.
+constexpr const char* kBackToVersion2 =
+    "DROP TABLE arf; DROP TABLE tls_report; DROP TABLE tls_policy; DROP TABLE tls_failure; PRAGMA user_version = 2";
+// From version 2; what 0002 drops held other figures than it finds from the records.
 constexpr const char* kBackToVersion1 =
     "DROP TABLE rollup_month;"
     "CREATE TABLE rollup_month (place INTEGER PRIMARY KEY, source INTEGER NOT NULL, rows INTEGER NOT NULL, messages INTEGER NOT NULL, "
@@ -23,7 +25,9 @@ constexpr const char* kBackToVersion1 =
 
 }  // namespace
 
-TEST_CASE("a store of version 1 is brought up to date with all that it held") {
+TEST_CASE("a store of an earlier version is brought up to date with all that it held") {
+    const int version = GENERATE(1, 2);
+    CAPTURE(version);
     Fixture fixture;
     Row failing, absent;
     failing.alignment = {false, false, Judgement::forwarded};
@@ -46,7 +50,9 @@ TEST_CASE("a store of version 1 is brought up to date with all that it held") {
     const std::vector<SourceRow> before = sources();
     {
         auto database = must(sqlite::Database::open(fixture.path, SQLITE_OPEN_READWRITE, ""));
-        must(database->execute(kBackToVersion1));
+        must(database->execute(kBackToVersion2));
+        if (version == 1) must(database->execute(kBackToVersion1));
+        REQUIRE(must(database->integer("PRAGMA user_version")) == version);
     }
     // what only reads says so
     auto old = must(sqlite::open_sqlite_store(fixture.path, OpenMode::existing, fixture.clock, {}));
@@ -65,4 +71,14 @@ TEST_CASE("a store of version 1 is brought up to date with all that it held") {
     CHECK(must(must(store->reader())->info()).schema_version == sqlite::newest_schema_version());
     auto writer = must(store->writer());
     CHECK(commit(*writer, first())[0].duplicate);
+    // and what is new has its place
+    MessageWrite newer = message_of("m4");
+    newer.arf.push_back(arf_of("a1", ArfKind::complaint));
+    newer.tls.push_back(tls_of("t1"));
+    const auto outcome = commit(*writer, std::move(newer))[0];
+    CHECK(outcome.feedback_stored == 1);
+    CHECK(outcome.tls_stored == 1);
+    auto reader = must(store->reader());
+    check_exact(*reader);
+    CHECK(must(reader->info()).tls_reports == 1);
 }

@@ -44,7 +44,23 @@ ReportWrite random_report(std::mt19937& random, const std::string& id, std::size
                      "d" + std::to_string(random() % 3) + ".example");
 }
 
-// The same batches each time: reports, revisions of some, entries for the quarantine.
+ArfWrite random_arf(std::mt19937& random, const std::string& id) {
+    return arf_of(id, static_cast<ArfKind>(random() % 3), kNovember + static_cast<Seconds>(random() % 50) * kSecondsPerDay,
+                  "d" + std::to_string(random() % 3) + ".example", random_row(random));
+}
+
+TlsWrite random_tls(std::mt19937& random, const std::string& id) {
+    std::vector<TlsPolicy> policies;
+    for (unsigned i = 0; i < 1 + random() % 3; ++i) {
+        std::vector<TlsFailureDetails> failures;
+        for (unsigned k = 0; k < random() % 10; ++k)
+            failures.push_back(tls_failure_of(static_cast<TlsResultType>(random() % 11), random() % 100));
+        policies.push_back(tls_policy_of("d" + std::to_string(i) + ".example", random() % 1000, std::move(failures)));
+    }
+    return tls_of(id, std::move(policies), kNovember + static_cast<Seconds>(random() % 50) * kSecondsPerDay);
+}
+
+// The same batches each time: reports of all kinds, revisions of some, entries for the quarantine.
 std::vector<std::vector<MessageWrite>> make_batches() {
     std::mt19937 random(7);
     std::vector<std::vector<MessageWrite>> batches;
@@ -54,10 +70,17 @@ std::vector<std::vector<MessageWrite>> make_batches() {
             const std::string name = "b" + std::to_string(b) + "m" + std::to_string(m);
             batch.push_back(message_of(name, random_report(random, name, 1 + random() % 40)));
         }
+        MessageWrite feedback = message_of("feedback" + std::to_string(b));
+        for (int i = 0; i < 5; ++i) feedback.arf.push_back(random_arf(random, std::to_string(b) + "." + std::to_string(i)));
+        batch.push_back(std::move(feedback));
+        batch.push_back(message_of("tls" + std::to_string(b), random_tls(random, std::to_string(b))));
         if (b > 0) {
             ReportWrite revision = random_report(random, "revision", 10);
             revision.identity = key128("the report that is sent again and again");
             batch.push_back(message_of("revision" + std::to_string(b), std::move(revision)));
+            TlsWrite tls = random_tls(random, "revision" + std::to_string(b));
+            tls.identity = key128("the TLS report that is sent again and again");
+            batch.push_back(message_of("tls revision" + std::to_string(b), std::move(tls)));
         }
         batch.push_back(quarantined("broken" + std::to_string(b)));
     }
@@ -72,18 +95,45 @@ std::string describe(Reader& reader) {
     std::vector<std::string> lines;
     for (const SourceRow& row : must(reader.sources(all))) {
         lines.push_back(row.domain + " " + row.ip->to_string() + " " + std::to_string(row.totals.messages) + " " +
-                        std::to_string(row.totals.pass) + " " + std::to_string(row.first_day) + "-" +
+                        std::to_string(row.totals.pass) + " " + std::to_string(row.failures) + " " + std::to_string(row.complaints) + " " + std::to_string(row.first_day) + "-" +
                         std::to_string(row.last_day) + " " + std::to_string(row.selectors.size()) + "\n");
     }
     for (const DomainRow& row : must(reader.domains())) {
         lines.push_back(row.domain + " " + std::to_string(row.totals.messages) + " " + std::to_string(row.reports) + " " +
                         std::to_string(row.days) + "\n");
     }
+    TlsQuery all_tls;
+    all_tls.limit = 0;
+    for (const TlsRow& row : must(reader.tls(all_tls))) {
+        std::string line = row.policy_domain + " " + std::to_string(row.reports) + " " + std::to_string(row.successful) + " " +
+                           std::to_string(row.failed);
+        for (const auto& [type, sessions] : row.result_types) line += " " + type + " " + std::to_string(sessions);
+        lines.push_back(line + "\n");
+    }
+    ComplaintQuery by_selector;
+    by_selector.by = ComplaintsBy::selector;
+    for (const ComplaintRow& row : must(reader.complaints(by_selector))) {
+        lines.push_back(row.key + " " + std::to_string(row.day) + " " + std::to_string(row.complaints) + " of " +
+                        std::to_string(row.messages.value_or(-1)) + "\n");
+    }
     std::sort(lines.begin(), lines.end());
     for (const std::string& line : lines) text += line;
     const StoreInfo info = must(reader.info());
     return text + std::to_string(info.records) + " records, " + std::to_string(info.reports) + " reports, " +
-           std::to_string(info.quarantined) + " quarantined";
+           std::to_string(info.quarantined) + " quarantined, " + std::to_string(info.failures) + " failures, " +
+           std::to_string(info.feedback) + " feedback, " + std::to_string(info.tls_reports) + " TLS reports";
+}
+
+PurgeResult purge_all(Writer& writer, Seconds cutoff) {
+    PurgeResult sum;
+    for (const DataKind kind : {DataKind::failure, DataKind::aggregate, DataKind::tls, DataKind::quarantine, DataKind::feedback}) {
+        const PurgeResult result = must(writer.purge_older_than(kind, cutoff, [](const PurgeResult&) {}));
+        sum.reports += result.reports;
+        sum.failures += result.failures;
+        sum.feedback += result.feedback;
+        sum.tls_reports += result.tls_reports;
+    }
+    return sum;
 }
 
 void check_integrity() {
@@ -191,8 +241,11 @@ TEST_CASE("a purge that is interrupted by a loss of power leaves exact totals") 
     {
         auto store = must(sqlite::open_sqlite_store(kName, OpenMode::existing, clock, options));
         auto writer = must(store->writer());
-        const PurgeResult result = must(writer->purge_older_than(cutoff, [](const PurgeResult&) {}));
+        const PurgeResult result = purge_all(*writer, cutoff);
         REQUIRE(result.reports > 5);
+        REQUIRE(result.failures > 0);
+        REQUIRE(result.feedback > 5);
+        REQUIRE(result.tls_reports > 3);
     }
     std::mt19937 random(13);
     std::string description;
@@ -210,7 +263,7 @@ TEST_CASE("a purge that is interrupted by a loss of power leaves exact totals") 
             for (const auto& batch : make_batches()) {
                 for (const MessageWrite& message : batch) REQUIRE(must(reader->has_message(message.sha256)));
             }
-            must(writer->purge_older_than(cutoff, [](const PurgeResult&) {}));
+            (void)purge_all(*writer, cutoff);
             check_exact(*reader);
             if (description.empty()) description = describe(*reader);
             REQUIRE(describe(*reader) == description);
@@ -232,7 +285,7 @@ TEST_CASE("a full disk at any write stores nothing of the batch, and a later try
         std::mt19937 first(3);
         revision.identity = random_report(first, "r1", 30).identity;
         return batch_of(message_of("m2", std::move(revision)), message_of("m3", random_report(random, "r3", 40)),
-                        quarantined("m4"));
+                        message_of("m5", random_arf(random, "a1")), message_of("m6", random_tls(random, "t1")), quarantined("m4"));
     };
     std::string expected;
     int failures = 0;

@@ -107,6 +107,80 @@ inline ReportWrite report_of(const std::string& id, const std::vector<Row>& rows
     return report;
 }
 
+// A failure or feedback report about one mail of the domain, from the source of `row`.
+inline ArfWrite arf_of(const std::string& id, ArfKind kind, Seconds at = kNovember, const std::string& domain = "example.com", const Row& row = {}) {
+    const RowView view = row.view();
+    const StreamView& stream = view.stream;
+    ArfWrite arf;
+    ArfRecord& record = arf.record;
+    record.kind = kind;
+    record.domain = domain;
+    record.at = at;
+    record.stream.key = stream.key;
+    record.stream.ip = stream.ip;
+    record.stream.header_from = stream.header_from;
+    record.stream.envelope_from = stream.envelope_from;
+    record.stream.dkim = stream.dkim;
+    record.stream.spf_domain = stream.spf_domain;
+    record.stream.spf_scope = stream.spf_scope;
+    record.stream.spf_result = stream.spf_result;
+    record.stream.alignment = stream.alignment;
+    record.reporter = "receiver.example";
+    record.feedback_type = kind == ArfKind::failure ? "auth-failure" : kind == ArfKind::complaint ? "abuse" : "not-spam";
+    record.user_agent = "SomeGenerator/1.0";
+    record.original_rcpt_to = {"p-" + id + "@receiver.example"};
+    record.campaign = {CampaignSource::feedback_id, "campaign:" + domain};
+    arf.identity = key128("arf " + id);
+    return arf;
+}
+
+inline TlsFailureDetails tls_failure_of(TlsResultType type, std::optional<std::uint64_t> count) {
+    TlsFailureDetails failure;
+    failure.result_type = {true, type, std::string(name_of(type))};
+    failure.sending_mta_ip = IpAddress::parse("198.51.100.7");
+    failure.receiving_mx_hostname = "mx1.example.com";
+    failure.failed_session_count = count;
+    return failure;
+}
+
+inline TlsPolicy tls_policy_of(const std::string& domain, std::uint64_t successful, std::vector<TlsFailureDetails> failures = {}) {
+    TlsPolicy policy;
+    policy.policy_type = {true, TlsPolicyType::sts, "sts"};
+    policy.policy_domain = domain;
+    policy.mx_host = {"mx1.example.com", "mx2.example.com"};
+    policy.total_successful_session_count = successful;
+    policy.total_failure_session_count = 0;
+    for (const TlsFailureDetails& failure : failures) *policy.total_failure_session_count += failure.failed_session_count.value_or(0);
+    policy.failure_details = std::move(failures);
+    return policy;
+}
+
+inline TlsWrite tls_of(const std::string& id, std::vector<TlsPolicy> policies, Seconds begin = kNovember,
+                       const std::string& organization = "receiver.example") {
+    TlsWrite tls;
+    tls.report.organization_name = organization;
+    tls.report.report_id = id;
+    tls.report.contact_info = "p-contact@" + organization;
+    tls.report.start_datetime = begin;
+    tls.report.end_datetime = begin + kSecondsPerDay - 1;
+    tls.report.policies = std::move(policies);
+    tls.window_begin = begin;
+    tls.window_end = begin + kSecondsPerDay - 1;
+    tls.identity = key128("tls " + organization + "|" + id + "|" + std::to_string(begin));
+    std::string content;
+    for (const TlsPolicy& policy : tls.report.policies) {
+        content += policy.policy_domain + "|" + std::to_string(policy.total_successful_session_count.value_or(0));
+        for (const TlsFailureDetails& failure : policy.failure_details)
+            content += "|" + failure.result_type.raw + std::to_string(failure.failed_session_count.value_or(0));
+    }
+    tls.content = key128(content);
+    return tls;
+}
+inline TlsWrite tls_of(const std::string& id) {
+    return tls_of(id, {tls_policy_of("example.com", 90, {tls_failure_of(TlsResultType::certificate_expired, 7),
+                                                         tls_failure_of(TlsResultType::validation_failure, 3)})});
+}
+
 inline MessageWrite message_of(const std::string& name) {
     MessageWrite message;
     message.sha256 = sha256("message " + name);
@@ -119,6 +193,16 @@ inline MessageWrite message_of(const std::string& name) {
 inline MessageWrite message_of(const std::string& name, ReportWrite report) {
     MessageWrite message = message_of(name);
     message.reports.push_back(std::move(report));
+    return message;
+}
+inline MessageWrite message_of(const std::string& name, ArfWrite report) {
+    MessageWrite message = message_of(name);
+    message.arf.push_back(std::move(report));
+    return message;
+}
+inline MessageWrite message_of(const std::string& name, TlsWrite report) {
+    MessageWrite message = message_of(name);
+    message.tls.push_back(std::move(report));
     return message;
 }
 inline MessageWrite quarantined(const std::string& name, const std::string& reason = "the gzip stream ends too early") {
@@ -155,6 +239,26 @@ inline void check_exact(Reader& reader) {
     const std::vector<std::string> differences = must(reader.verify());
     for (const std::string& difference : differences) UNSCOPED_INFO(difference);
     REQUIRE(differences.empty());
+}
+
+struct Seen {
+    std::int64_t sequence;
+    std::string id, kind;
+    bool operator==(const Seen&) const = default;
+};
+
+// All events from `after` on, in pages.
+inline std::vector<Seen> read_all(Reader& reader, std::size_t page, std::optional<Cursor> after = std::nullopt) {
+    std::vector<Seen> seen;
+    for (;;) {
+        const std::size_t before = seen.size();
+        after = must(reader.events(after, page, [&](const Event& event) {
+            seen.push_back({event.sequence, std::string(event.id), std::string(class_of(event))});
+            return true;
+        }));
+        if (seen.size() == before || page == 0) return seen;
+        REQUIRE(after->sequence == seen.back().sequence);
+    }
 }
 
 }  // namespace whosent::store::test

@@ -279,9 +279,9 @@ TEST_CASE("totals are those of a plain computation") {
 
     // a purge takes away what ended before, and nothing else
     const Seconds cutoff = kNovember + 35 * kSecondsPerDay + 7000;
-    const PurgeResult announced = must(reader->count_older_than(cutoff));
+    const PurgeResult announced = must(reader->count_older_than(DataKind::aggregate, cutoff));
     int steps = 0;
-    const PurgeResult purged = must(writer->purge_older_than(cutoff, [&](const PurgeResult&) { ++steps; }));
+    const PurgeResult purged = must(writer->purge_older_than(DataKind::aggregate, cutoff, [&](const PurgeResult&) { ++steps; }));
     CHECK(purged.reports == announced.reports);
     CHECK(purged.records == announced.records);
     CHECK(purged.reports > 20);
@@ -290,7 +290,7 @@ TEST_CASE("totals are those of a plain computation") {
         if (report.begin + kSecondsPerDay - 1 < cutoff) report.counts = false;
     }
     check_everything(*reader, world);
-    CHECK(must(reader->count_older_than(cutoff)).reports == 0);
+    CHECK(must(reader->count_older_than(DataKind::aggregate, cutoff)).reports == 0);
 
     // and the store goes on
     const std::int64_t last = must(reader->info()).last_sequence;
@@ -336,9 +336,9 @@ TEST_CASE("keys that begin alike are kept apart") {
         return true;
     }));
     CHECK(events == 300);
-    must(writer->purge_older_than(kNovember + 3 * kSecondsPerDay, [](const PurgeResult&) {}));
+    must(writer->purge_older_than(DataKind::aggregate, kNovember + 3 * kSecondsPerDay, [](const PurgeResult&) {}));
     check_exact(*reader);
-    must(writer->purge_older_than(kNovember + 30 * kSecondsPerDay, [](const PurgeResult&) {}));
+    must(writer->purge_older_than(DataKind::aggregate, kNovember + 30 * kSecondsPerDay, [](const PurgeResult&) {}));
     check_exact(*reader);
     CHECK(must(reader->sources({})).empty());
     commit(*writer, message_of("again", report(40)));
@@ -356,8 +356,8 @@ TEST_CASE("a purge keeps the hash of a message, so that a second run brings noth
            message_of("m3", report_of("r3", {Row{}}, kNovember + 400 * kSecondsPerDay)));
     auto reader = must(store->reader());
     const Seconds later = fixture.clock.time + 10;
-    const PurgeResult announced = must(reader->count_older_than(later));
-    const PurgeResult purged = must(writer->purge_older_than(later, [](const PurgeResult&) {}));
+    const PurgeResult announced = must(reader->count_older_than(DataKind::aggregate, later));
+    const PurgeResult purged = must(writer->purge_older_than(DataKind::aggregate, later, [](const PurgeResult&) {}));
     CHECK(purged.reports == 1);
     CHECK(purged.records == 2);
     CHECK(purged.messages == 1);  // not the one in the quarantine, nor the one whose report stays
@@ -369,7 +369,7 @@ TEST_CASE("a purge keeps the hash of a message, so that a second run brings noth
     check_exact(*reader);
     CHECK(must(reader->events(std::nullopt, 0, [](const Event&) { return true; })).sequence == 4);
     // numbers are not given again, even when the last ones are gone
-    must(writer->purge_older_than(kNovember + 500 * kSecondsPerDay, [](const PurgeResult&) {}));
+    must(writer->purge_older_than(DataKind::aggregate, kNovember + 500 * kSecondsPerDay, [](const PurgeResult&) {}));
     writer = nullptr;
     writer = must(store->writer());
     commit(*writer, message_of("m9", report_of("r9", {Row{}})));
@@ -393,8 +393,8 @@ TEST_CASE("with a revision goes what it superseded, whatever window that claims"
     commit(*writer, message_of("m1", std::move(first)), message_of("m2", std::move(second)));
     auto reader = must(store->reader());
     const Seconds cutoff = kNovember + 50 * kSecondsPerDay;
-    CHECK(must(reader->count_older_than(cutoff)).reports == 2);
-    const PurgeResult purged = must(writer->purge_older_than(cutoff, [](const PurgeResult&) {}));
+    CHECK(must(reader->count_older_than(DataKind::aggregate, cutoff)).reports == 2);
+    const PurgeResult purged = must(writer->purge_older_than(DataKind::aggregate, cutoff, [](const PurgeResult&) {}));
     CHECK(purged.reports == 2);
     CHECK(purged.records == 2);
     check_exact(*reader);

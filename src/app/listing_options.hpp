@@ -1,0 +1,32 @@
+// What most listings take: --domain, --since, --until, and a limit of which the reader is told when it cut something off.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "app/access.hpp"
+
+namespace whosent::app {
+
+struct ScopeOptions {
+    std::string domain, since, until;
+};
+
+// `whose`: "this policy domain"; `days`: "Reports whose first day is".
+void add_scope(CommandLine::Command& command, ScopeOptions& into, const std::string& whose, const std::string& days);
+
+// Sets domain, since and until of a query of the store. Errors are of wrong usage.
+template <class Query>
+[[nodiscard]] Result<void> read_scope(const ScopeOptions& options, const Context& context, Query& query) {
+    query.domain = WHOSENT_TRY(domain_option("--domain", options.domain));
+    query.since = WHOSENT_TRY(time_option("--since", options.since, context.clock));
+    query.until = WHOSENT_TRY(time_option("--until", options.until, context.clock));
+    return check_range(query.since, query.until);
+}
+
+// One more than is shown tells whether there are more; 0 = all.
+[[nodiscard]] constexpr std::size_t limit_to_ask(std::size_t shown) noexcept { return shown == 0 ? 0 : shown + 1; }
+// "… and more" for people who look at a table.
+void tell_more(Context& context, Format format, const std::string& how = "--limit 0 shows all");
+
+}  // namespace whosent::app

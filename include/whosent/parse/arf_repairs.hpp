@@ -2,11 +2,11 @@
 // plain strict reader does: the value stays absent or unknown, or the message is no report. Plain values, thread safe.
 #pragma once
 
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <string_view>
+
+#include "whosent/parse/repair_set.hpp"
 
 namespace whosent::parse {
 
@@ -51,17 +51,9 @@ inline constexpr std::size_t kArfRepairs = static_cast<std::size_t>(ArfRepair::d
 // "bare_cr", "quoted", ...: the names above.
 [[nodiscard]] std::string_view name_of(ArfRepair repair) noexcept;
 
-class ArfRepairSet {
+class ArfRepairSet : public BasicRepairSet<ArfRepair, kArfRepairs> {
 public:
-    ArfRepairSet() = default;
-    ArfRepairSet(std::initializer_list<ArfRepair> repairs) noexcept {
-        for (const ArfRepair repair : repairs) insert(repair);
-    }
-    void insert(ArfRepair repair) noexcept { bits_.set(static_cast<std::size_t>(repair)); }
-    [[nodiscard]] bool contains(ArfRepair repair) const noexcept { return bits_[static_cast<std::size_t>(repair)]; }
-
-private:
-    std::bitset<kArfRepairs> bits_;
+    using BasicRepairSet::BasicRepairSet;
 };
 
 }  // namespace whosent::parse

@@ -2,11 +2,11 @@
 // does: the value stays absent or unknown, the record or section is lost, or the document is refused. Plain values, thread safe.
 #pragma once
 
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <string_view>
+
+#include "whosent/parse/repair_set.hpp"
 
 namespace whosent::parse {
 
@@ -46,17 +46,9 @@ inline constexpr std::size_t kRepairs = static_cast<std::size_t>(Repair::ip_mapp
 // "utf16", "declared_encoding", ...: the names above.
 [[nodiscard]] std::string_view name_of(Repair repair) noexcept;
 
-class RepairSet {
+class RepairSet : public BasicRepairSet<Repair, kRepairs> {
 public:
-    RepairSet() = default;
-    RepairSet(std::initializer_list<Repair> repairs) noexcept {
-        for (const Repair repair : repairs) insert(repair);
-    }
-    void insert(Repair repair) noexcept { bits_.set(static_cast<std::size_t>(repair)); }
-    [[nodiscard]] bool contains(Repair repair) const noexcept { return bits_[static_cast<std::size_t>(repair)]; }
-
-private:
-    std::bitset<kRepairs> bits_;
+    using BasicRepairSet::BasicRepairSet;
 };
 
 }  // namespace whosent::parse

@@ -2,11 +2,11 @@
 // does: the value stays absent or unknown, the part is lost, or the document is refused. Plain values, thread safe.
 #pragma once
 
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <string_view>
+
+#include "whosent/parse/repair_set.hpp"
 
 namespace whosent::parse {
 
@@ -38,17 +38,9 @@ inline constexpr std::size_t kTlsRepairs = static_cast<std::size_t>(TlsRepair::i
 // "bom", "windows1252", ...: the names above.
 [[nodiscard]] std::string_view name_of(TlsRepair repair) noexcept;
 
-class TlsRepairSet {
+class TlsRepairSet : public BasicRepairSet<TlsRepair, kTlsRepairs> {
 public:
-    TlsRepairSet() = default;
-    TlsRepairSet(std::initializer_list<TlsRepair> repairs) noexcept {
-        for (const TlsRepair repair : repairs) insert(repair);
-    }
-    void insert(TlsRepair repair) noexcept { bits_.set(static_cast<std::size_t>(repair)); }
-    [[nodiscard]] bool contains(TlsRepair repair) const noexcept { return bits_[static_cast<std::size_t>(repair)]; }
-
-private:
-    std::bitset<kTlsRepairs> bits_;
+    using BasicRepairSet::BasicRepairSet;
 };
 
 }  // namespace whosent::parse

@@ -47,10 +47,15 @@ std::string to_text(const Summary& summary) {
     const double rate = summary.seconds > 0 ? static_cast<double>(c.records) / summary.seconds : 0;
     std::string out = fmt::format("read         {}, {} ({} unpacked) in {:.1f} s\n", counted(c.messages, "message"), human_bytes(c.bytes_read),
                                   human_bytes(c.bytes_unpacked), summary.seconds);
-    out += fmt::format("stored       {} with {}", counted(c.aggregate_reports, "aggregate report"), counted(c.records, "record"));
-    out += c.records > 0 ? fmt::format(", {} a second\n", grouped(static_cast<std::uint64_t>(std::llround(rate)))) : "\n";
-    if (c.failure_reports + c.feedback_reports + c.tls_reports > 0) {
-        out += fmt::format("             {}, {} and {}\n", counted(c.failure_reports, "failure report"), counted(c.feedback_reports, "feedback report"),
+    const std::uint64_t others = c.failure_reports + c.feedback_reports + c.tls_reports;
+    std::string_view label = "stored       ";
+    if (c.aggregate_reports > 0 || others == 0) {
+        out += fmt::format("{}{} with {}", label, counted(c.aggregate_reports, "aggregate report"), counted(c.records, "record"));
+        out += c.records > 0 ? fmt::format(", {} a second\n", grouped(static_cast<std::uint64_t>(std::llround(rate)))) : "\n";
+        label = "             ";
+    }
+    if (others > 0) {
+        out += fmt::format("{}{}, {} and {}\n", label, counted(c.failure_reports, "failure report"), counted(c.feedback_reports, "feedback report"),
                            counted(c.tls_reports, "TLS report"));
     }
     if (c.diagnostics > 0) out += fmt::format("diagnostics  {} (`whosent report ID` shows those of a report)\n", grouped(c.diagnostics));

@@ -56,11 +56,13 @@ inline long peak_kib() {
     getrusage(RUSAGE_SELF, &usage);
     return usage.ru_maxrss;
 }
-// How much more a test may take.
+// How much more a test may take, and how much it is given to read: enough to take minutes if time went with its square.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr long kMostKiB = 600 * 1024;  // the sanitizers keep what was freed
+inline constexpr std::size_t kHostileBytes = 3'000'000;  // and take ten times as long
 #else
 inline constexpr long kMostKiB = 16 * 1024;
+inline constexpr std::size_t kHostileBytes = 30'000'000;
 #endif
 
 }  // namespace whosent::parse

@@ -24,7 +24,7 @@ import unittest
 import zipfile
 
 BINARY = os.environ.get("WHOSENT_BINARY", "")
-# AddressSanitizer and ThreadSanitizer multiply memory; what a build with them takes says nothing about the product.
+# AddressSanitizer and ThreadSanitizer multiply memory and time; what a build with them takes says nothing about the product.
 SANITIZED = bool(os.environ.get("WHOSENT_SANITIZED", ""))
 DAY = 86400
 BEGIN = 1763683200  # 2025-11-21T00:00:00Z
@@ -95,7 +95,7 @@ class Case(unittest.TestCase):
             source.write(stdin)
             source.seek(0)
             child = subprocess.run([*prefix, binary, *arguments], env=env or self.environment(), stdin=source, stdout=out, stderr=err,
-                                   preexec_fn=preexec, timeout=timeout)
+                                   preexec_fn=preexec, timeout=timeout * (4 if SANITIZED else 1))
             out.seek(0)
             err.seek(0)
             done = Done(child.returncode, out.read().decode(), err.read().decode())

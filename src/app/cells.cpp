@@ -44,14 +44,8 @@ std::string dkim_text(std::string_view domain, std::string_view selector, std::s
 
 std::vector<std::string> dkim_list(std::string_view stream_dkim) {
     std::vector<std::string> out;
-    const auto take = [&](char end) {
-        const std::size_t length = std::min(stream_dkim.find(end), stream_dkim.size());
-        const std::string_view text = stream_dkim.substr(0, length);
-        stream_dkim.remove_prefix(std::min(length + 1, stream_dkim.size()));
-        return text;
-    };
     while (!stream_dkim.empty()) {
-        const std::string_view domain = take('\t'), selector = take('\t'), result = take('\n');
+        const auto [domain, selector, result] = store::take_dkim_line(stream_dkim);
         out.push_back(dkim_text(domain, selector, result));
     }
     return out;

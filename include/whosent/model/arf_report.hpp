@@ -82,8 +82,6 @@ struct ArfReport {
     Campaign campaign;
     // Fields above that the report itself lacks and that were taken from the original message or the text: "source_ip", "arrival_date", ...
     std::vector<std::string_view> derived;
-
-    [[nodiscard]] bool is_derived(std::string_view field) const noexcept;
 };
 
 struct FailureReport : ArfReport {};   // authentication failed: RFC 6591, RFC 9991, or a receiver's own plain note

@@ -30,7 +30,14 @@ struct StreamView {
     Alignment alignment;
 };
 
-// The same with texts of its own.
+// One line of StreamView::dkim.
+struct DkimLine {
+    std::string_view domain, selector, result;
+};
+// The first line of `dkim`, which is taken away from it.
+[[nodiscard]] DkimLine take_dkim_line(std::string_view& dkim) noexcept;
+
+// StreamView with texts of its own.
 struct Stream {
     Key128 key{};
     std::optional<IpAddress> ip;

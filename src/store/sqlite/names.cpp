@@ -48,8 +48,8 @@ Result<std::int64_t> Names::id_of(std::string_view text, LastName& last) {
 }
 
 Result<Cell> Names::cell_of(std::string_view text) {
-    LastName last;
-    return cell_of(text, last);
+    if (text.size() > kLongText) return Cell{0, text};
+    return Cell{WHOSENT_TRY(id_of(text)), {}};
 }
 
 Result<Cell> Names::cell_of(std::string_view text, LastName& last) {

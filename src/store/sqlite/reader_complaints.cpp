@@ -16,11 +16,7 @@ namespace {
 std::set<std::string> selectors_of(std::string_view dkim) {
     std::set<std::string> selectors;
     while (!dkim.empty()) {
-        const std::string_view line = dkim.substr(0, dkim.find('\n'));
-        dkim.remove_prefix(std::min(dkim.size(), line.size() + 1));
-        const std::size_t first = line.find('\t');
-        if (first == std::string_view::npos) continue;
-        const std::string_view domain = line.substr(0, first), rest = line.substr(first + 1), selector = rest.substr(0, rest.find('\t'));
+        const auto [domain, selector, result] = take_dkim_line(dkim);
         if (domain.empty() || selector.empty()) continue;
         selectors.insert(std::string(selector) + "._domainkey." + std::string(domain));
     }

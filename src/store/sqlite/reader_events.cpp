@@ -113,9 +113,8 @@ void SqliteReader::show_stream(const ResolvedStream& from, EventStream& event) {
     event.envelope_from = from.envelope_from;
     dkim_.clear();
     for (std::string_view left = from.dkim; !left.empty();) {
-        std::string_view line = cut(left, '\n');
-        const std::string_view domain = cut(line, '\t'), selector = cut(line, '\t');
-        dkim_.push_back({domain, selector, line});
+        const auto [domain, selector, result] = take_dkim_line(left);
+        dkim_.push_back({domain, selector, result});
     }
     event.dkim = dkim_;
     event.spf_domain = from.spf_domain;

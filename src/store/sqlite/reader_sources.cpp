@@ -159,11 +159,7 @@ private:
 
 void add_selectors(std::string_view dkim_results, FirstTexts& selectors) {
     while (!dkim_results.empty()) {
-        std::string_view line = dkim_results.substr(0, dkim_results.find('\n'));
-        dkim_results.remove_prefix(std::min(dkim_results.size(), line.size() + 1));
-        const std::string_view domain = line.substr(0, line.find('\t'));
-        line.remove_prefix(std::min(line.size(), domain.size() + 1));
-        const std::string_view selector = line.substr(0, line.find('\t'));
+        const auto [domain, selector, result] = take_dkim_line(dkim_results);
         if (selector.empty()) continue;
         selectors.add(domain,
                       domain.empty() ? std::string(selector) : std::string(selector) + "._domainkey." + std::string(domain));

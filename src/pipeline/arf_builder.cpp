@@ -84,8 +84,8 @@ std::vector<DkimLine> dkim_lines(const ArfReport& report, const Pseudonyms& pseu
     return lines;
 }
 
-store::Stream stream_of(const ArfReport& report, const std::string& domain, const Pseudonyms& pseudonyms) {
-    store::Stream stream;
+Stream stream_of(const ArfReport& report, const std::string& domain, const Pseudonyms& pseudonyms) {
+    Stream stream;
     stream.ip = report.source_ip;
     stream.header_from = report.header_from.empty() ? domain : domain_of(pseudonyms, report.header_from);
     const std::string& mail_from = report.original_mail_from.empty() ? report.return_path : report.original_mail_from;

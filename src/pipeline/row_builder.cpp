@@ -56,7 +56,7 @@ judge::Domain DomainMemo::look_up(std::string_view wire) {
     return {name, name.substr(name.size() - entry.organizational_size)};
 }
 
-Key128 stream_key(const store::StreamView& stream, std::string& buffer) {
+Key128 stream_key(const StreamView& stream, std::string& buffer) {
     // Every field ends with a newline and holds none, so no two streams have one text
     buffer.clear();
     if (stream.ip) {
@@ -72,6 +72,8 @@ Key128 stream_key(const store::StreamView& stream, std::string& buffer) {
     buffer += '\n';
     buffer += name_of(stream.adkim);
     buffer += name_of(stream.aspf);
+    // What is judged must not depend on which of its rows came first, and the receiver's word is not in the fields above
+    if (!stream.alignment.pass() && stream.alignment.judgement != Judgement::fail) buffer += name_of(stream.alignment.judgement);
     buffer += stream.dkim;
     return key128(buffer);
 }
@@ -79,7 +81,7 @@ Key128 stream_key(const store::StreamView& stream, std::string& buffer) {
 const store::RowView& RowBuilder::build(const AggregateRecord& record, const AggregateReport& report) {
     memo_.next_row();
     row_ = {};
-    store::StreamView& stream = row_.stream;
+    StreamView& stream = row_.stream;
     const judge::Domain header_from = memo_.look_up(record.header_from);
     const judge::Domain envelope_from = memo_.look_up(record.envelope_from);
     stream.ip = record.source_ip;
@@ -93,8 +95,6 @@ const store::RowView& RowBuilder::build(const AggregateRecord& record, const Agg
     row_.envelope_to = memo_.look_up(record.envelope_to).name;
     build_detail(record);
 
-    stream.key = stream_key(stream, key_);
-
     judge::Facts facts;
     // a name that is none is aligned with nothing
     if (!header_from.organizational.empty()) facts.header_from = header_from;
@@ -106,6 +106,7 @@ const store::RowView& RowBuilder::build(const AggregateRecord& record, const Agg
     facts.said_forwarded = said_forwarded_;
     facts.said_mailing_list = said_mailing_list_;
     stream.alignment = judge::align(facts);
+    stream.key = stream_key(stream, key_);
 
     if (record.count) row_.count = static_cast<std::int64_t>(*record.count);
     row_.disposition = record.disposition.value;

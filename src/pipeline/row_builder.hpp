@@ -66,7 +66,7 @@ private:
     bool dkim_disagrees_ = false, spf_disagrees_ = false;
 };
 
-// The hash of everything in a stream but its alignment. `buffer` is worked in.
-[[nodiscard]] Key128 stream_key(const store::StreamView& stream, std::string& buffer);
+// The hash of everything in a stream. `buffer` is worked in.
+[[nodiscard]] Key128 stream_key(const StreamView& stream, std::string& buffer);
 
 }  // namespace whosent::pipeline

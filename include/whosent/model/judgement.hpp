@@ -19,6 +19,7 @@ struct Alignment {
     bool spf = false;   // an aligned MAIL FROM (or HELO where there is none) domain with result pass
     Judgement judgement = Judgement::fail;
     [[nodiscard]] bool pass() const noexcept { return dkim || spf; }
+    bool operator==(const Alignment&) const = default;
 };
 
 }  // namespace whosent

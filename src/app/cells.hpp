@@ -9,7 +9,9 @@
 #include "app/output.hpp"
 #include "whosent/base/ip_address.hpp"
 #include "whosent/base/time.hpp"
+#include "whosent/model/event.hpp"
 #include "whosent/model/token.hpp"
+#include "whosent/model/verdict.hpp"
 #include "whosent/store/store.hpp"
 
 namespace whosent::app {
@@ -40,6 +42,13 @@ template <class Value>
 // store::Totals, from messages to other. `all_shown`: in a table too, else only messages and failures.
 void append_totals_columns(std::vector<Column>& columns, bool all_shown);
 void append_totals(std::vector<Cell>& cells, const store::Totals& totals);
+
+// Who sent it and what is thought of it, from sender to remedy. A table has sender, verdict and confidence; the last goes first.
+void append_attribution_columns(std::vector<Column>& columns, int confidence_rank = 1, int others_rank = 0);
+void append_attribution(std::vector<Cell>& cells, const Conclusion& conclusion, AttributionState state);
+void append_attribution(std::vector<Cell>& cells, const EventAttribution& attribution);
+// For people: the sender's id, "own network", "sendgrid or mailgun", or in brackets what is known of an unknown's host. Empty: nothing is known.
+[[nodiscard]] std::string sender_text(const Conclusion& conclusion);
 
 // A failure or feedback report. Both listings have the same keys in JSON and CSV; a table shows what the one or the other is read for.
 enum class ArfView : std::uint8_t { failures, feedback };

@@ -67,6 +67,11 @@ void CommandLine::Command::option(const std::string& name, std::optional<std::ui
     add_number(app_, name, into, help)->type_name(value);
 }
 
+void CommandLine::Command::options(const std::string& name, std::vector<std::string>& into, const std::string& value, const std::string& help) {
+    // one value each time: what comes after it is no further value
+    app_.add_option(name, into, help)->type_name(value)->expected(1)->take_all();
+}
+
 void CommandLine::Command::flag(const std::string& name, bool& into, const std::string& help) { app_.add_flag(name, into, help); }
 
 void CommandLine::Command::choice(const std::string& name, std::string& into, const std::vector<std::string>& choices, const std::string& help) {
@@ -86,6 +91,11 @@ void CommandLine::Command::format(Format& into) {
 
 void CommandLine::Command::jobs() {
     option("--jobs", line_.flags_.jobs, "N", "Threads that read and parse; 0, the default, is one a processor but one, which commits");
+}
+
+void CommandLine::Command::dns_options() {
+    choice("--dns", line_.flags_.dns, {"on", "off"}, "Whether to ask DNS; else WHOSENT_DNS or the configuration's, else on");
+    options("--dns-server", line_.flags_.dns_servers, "ADDRESS[:PORT]", "The server to ask; may be given several times. Else WHOSENT_DNS_SERVERS, the configuration's, or those of the system");
 }
 
 void CommandLine::Command::argument(const std::string& name, std::string& into, const std::string& help, bool required) {

@@ -44,12 +44,15 @@ public:
         // `name` as in "--domain"; `value` stands for the value in the help.
         void option(const std::string& name, std::string& into, const std::string& value, const std::string& help, bool required = false);
         void option(const std::string& name, std::optional<std::uint64_t>& into, const std::string& value, const std::string& help);
+        // May be given several times.
+        void options(const std::string& name, std::vector<std::string>& into, const std::string& value, const std::string& help);
         void flag(const std::string& name, bool& into, const std::string& help);
         void choice(const std::string& name, std::string& into, const std::vector<std::string>& choices, const std::string& help);
         // The same; may be given several times.
         void choices(const std::string& name, std::vector<std::string>& into, const std::vector<std::string>& choices, const std::string& help);
         void format(Format& into);  // --format table|json|csv
         void jobs();                // --jobs
+        void dns_options();         // --dns, --dns-server
         void argument(const std::string& name, std::string& into, const std::string& help, bool required = true);
         void argument(const std::string& name, std::optional<std::uint64_t>& into, const std::string& help, bool required);
         void arguments(const std::string& name, std::vector<std::string>& into, const std::string& help, bool required = true);  // one or more

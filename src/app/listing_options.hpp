@@ -1,10 +1,15 @@
-// What most listings take: --domain, --since, --until, and a limit of which the reader is told when it cut something off.
+// What listings take: --domain, --since, --until, --verdict, --sender, and a limit of which the reader is told when it cut something off.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "app/access.hpp"
+#include "whosent/model/inventory.hpp"
+#include "whosent/model/verdict.hpp"
 
 namespace whosent::app {
 
@@ -23,6 +28,15 @@ template <class Query>
     query.until = WHOSENT_TRY(time_option("--until", options.until, context.clock));
     return check_range(query.since, query.until);
 }
+
+// The words of --verdict, and which one a word is; nothing: not given.
+[[nodiscard]] std::vector<std::string> verdict_words();
+[[nodiscard]] std::optional<VerdictKind> read_verdict(std::string_view word);
+// An id of the catalogue, or "unknown". Errors are of wrong usage, with a hint.
+[[nodiscard]] Result<std::string> sender_option(const Context& context, std::string_view option, const std::string& text);
+
+// What the configuration and `whosent approve` say of the operator's domains.
+[[nodiscard]] Result<Inventory> effective_inventory(const Context& context, store::Reader& reader);
 
 // One more than is shown tells whether there are more; 0 = all.
 [[nodiscard]] constexpr std::size_t limit_to_ask(std::size_t shown) noexcept { return shown == 0 ? 0 : shown + 1; }

@@ -12,8 +12,8 @@ using namespace whosent;
 using namespace whosent::app;
 
 constexpr void (*kCommands[])(CommandLine&) = {
-    add_ingest, add_sources, add_domains, add_reports, add_failures, add_complaints, add_tls, add_report, add_quarantine, add_events, add_purge,
-    add_backup, add_pseudonym, add_config, add_version,
+    add_ingest, add_sources, add_senders, add_explain, add_approve, add_revoke, add_approvals, add_domains, add_policy, add_resolve, add_reports, add_failures,
+    add_complaints, add_tls, add_report, add_quarantine, add_events, add_attribute, add_catalogue, add_purge, add_backup, add_pseudonym, add_config, add_version,
 };
 
 Exit run(const CommandLine& line, const Action& action) {

@@ -44,6 +44,12 @@ std::string join(const std::vector<std::string>& texts, std::string_view separat
     return out;
 }
 
+std::vector<std::string> with_counts(const Counts& counts) {
+    std::vector<std::string> out;
+    for (const auto& [what, count] : counts) out.push_back(fmt::format("{}={}", what, count));
+    return out;
+}
+
 // Control characters of a stranger's report must not reach the terminal.
 std::string table_text(const Cell& cell) {
     struct Visitor {
@@ -59,6 +65,7 @@ std::string table_text(const Cell& cell) {
             const std::vector<std::string> first(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(kListed));
             return (*this)(fmt::format("{} +{}", join(first, ", "), list.size() - kListed));
         }
+        std::string operator()(const Counts& counts) const { return (*this)(with_counts(counts)); }
     };
     return std::visit(Visitor{}, cell);
 }
@@ -72,6 +79,7 @@ std::string csv_text(const Cell& cell) {
         std::string operator()(Rate rate) const { return fmt::format("{:.6f}", rate.part); }
         std::string operator()(bool truth) const { return truth ? "true" : "false"; }
         std::string operator()(const std::vector<std::string>& list) const { return join(list, " "); }
+        std::string operator()(const Counts& counts) const { return join(with_counts(counts), " "); }
     };
     return std::visit(Visitor{}, cell);
 }
@@ -155,6 +163,15 @@ void append_json_cell(std::string& out, const Cell& cell) {
             }
             out += ']';
         }
+        void operator()(const Counts& counts) const {
+            out += '{';
+            for (std::size_t i = 0; i < counts.size(); ++i) {
+                if (i > 0) out += ',';
+                encode::append_json_string(out, counts[i].first);
+                fmt::format_to(std::back_inserter(out), ":{}", counts[i].second);
+            }
+            out += '}';
+        }
     };
     std::visit(Visitor{out}, cell);
 }
@@ -164,6 +181,7 @@ Listing::Listing(Output& output, Format format, std::vector<Column> columns)
     if (format_ != Format::csv) return;
     std::string line;
     for (const auto& column : columns_) {
+        if (column.name.empty()) continue;
         if (!line.empty()) line += ',';
         line += column.name;
     }
@@ -207,7 +225,8 @@ void Listing::end(std::string_view when_empty) {
 void Listing::write_json(const std::vector<Cell>& row) {
     std::string line = rows_ == 0 ? "[\n{" : ",\n{";
     for (std::size_t i = 0; i < row.size(); ++i) {
-        if (i > 0) line += ',';
+        if (columns_[i].name.empty()) continue;
+        if (line.back() != '{') line += ',';
         encode::append_json_string(line, columns_[i].name);
         line += ':';
         append_json_cell(line, row[i]);
@@ -217,8 +236,11 @@ void Listing::write_json(const std::vector<Cell>& row) {
 
 void Listing::write_csv(const std::vector<Cell>& row) {
     std::string line;
+    bool first = true;
     for (std::size_t i = 0; i < row.size(); ++i) {
-        if (i > 0) line += ',';
+        if (columns_[i].name.empty()) continue;
+        if (!first) line += ',';
+        first = false;
         append_csv_field(line, csv_text(row[i]));
     }
     output_.write(line += "\r\n");

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -40,11 +41,14 @@ struct Rate {
     double part = 0;
 };
 
-// Nothing, text, number, part of 1 (shown as per cent in a table), the same in finer steps, truth, list of texts.
-using Cell = std::variant<std::monostate, std::string, std::int64_t, double, Rate, bool, std::vector<std::string>>;
+// How many of each: an object in JSON.
+using Counts = std::vector<std::pair<std::string, std::int64_t>>;
+
+// Nothing, text, number, part of 1 (shown as per cent in a table), the same in finer steps, truth, list of texts, counts.
+using Cell = std::variant<std::monostate, std::string, std::int64_t, double, Rate, bool, std::vector<std::string>, Counts>;
 
 struct Column {
-    std::string_view name;  // the key in JSON and the heading in CSV
+    std::string_view name;  // the key in JSON and the heading in CSV; empty: only in a table
     // The heading in a table; empty: only in JSON and CSV.
     std::string_view title;
     // In a terminal that is too narrow: texts that may be cut with "…" shrink to kReadable, then columns go in order of `rank`, highest

@@ -55,6 +55,14 @@ std::string progress_line(const pipeline::Counts& counts, std::uint64_t bytes_to
     return line.substr(0, width);
 }
 
+StatusLine::StatusLine() : on_(::isatty(STDERR_FILENO) != 0) {}
+StatusLine::~StatusLine() {
+    if (on_) draw("");
+}
+void StatusLine::show(std::string_view text) const {
+    if (on_) draw(text.substr(0, error_terminal_width() - 1));
+}
+
 Progress::Progress(const pipeline::Pipeline& pipeline, std::uint64_t bytes_total) {
     if (::isatty(STDERR_FILENO) == 0) return;
     thread_ = std::jthread([&pipeline, bytes_total](std::stop_token stop) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "whosent/pipeline/pipeline.hpp"
@@ -17,6 +18,18 @@ public:
 
 private:
     std::jthread thread_;
+};
+
+// One line on standard error, drawn over by the next and taken away at the end; nothing where that is no terminal.
+class StatusLine {
+public:
+    StatusLine();
+    ~StatusLine();
+    StatusLine(const StatusLine&) = delete;
+    void show(std::string_view text) const;
+
+private:
+    bool on_;
 };
 
 // One line without a line break, at most `width` characters.

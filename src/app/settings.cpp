@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstdlib>
 
 #include "app/settings_file.hpp"
+#include "whosent/base/ip_address.hpp"
+#include "whosent/base/text.hpp"
 
 namespace whosent::app {
 namespace {
@@ -68,7 +72,89 @@ std::string quoted(std::string_view text) {
     return out + '"';
 }
 
+std::unexpected<Error> wrong(std::string message) {
+    return std::unexpected(Error{.code = ErrorCode::invalid_argument, .stage = Stage::app, .message = std::move(message)});
+}
+
+// What is said of DNS beside the file; `from` names the flag or the variable.
+Result<void> set_dns_mode(Settings& settings, std::string_view from, std::string_view word) {
+    if (word != "on" && word != "off") return wrong(fmt::format("{} must be on or off, not {}", from, word));
+    settings.dns.on = word == "on";
+    settings.origins["dns.mode"] = from;
+    return {};
+}
+Result<void> set_dns_servers(Settings& settings, std::string_view from, std::vector<std::string> servers) {
+    for (const std::string& server : servers) {
+        if (!is_dns_server(server)) return wrong(fmt::format("{} {}: not {}", from, server, kDnsServerForm));
+    }
+    if (servers.size() > kMostDnsServers) return wrong(fmt::format("{}: {} servers, at most {}", from, servers.size(), kMostDnsServers));
+    settings.dns.servers = std::move(servers);
+    settings.origins["dns.servers"] = from;
+    return {};
+}
+
+std::vector<std::string> comma_list(std::string_view text) {
+    std::vector<std::string> out;
+    while (!text.empty()) {
+        const std::size_t comma = std::min(text.find(','), text.size());
+        out.emplace_back(trim(text.substr(0, comma)));
+        text.remove_prefix(std::min(comma + 1, text.size()));
+    }
+    return out;
+}
+
+std::string list_of(const std::vector<std::string>& texts) {
+    std::string out = "[";
+    for (const std::string& text : texts) out += fmt::format("{}{}", out.size() > 1 ? ", " : "", quoted(text));
+    return out + "]";
+}
+std::string list_of(const std::vector<IpPrefix>& networks) {
+    std::vector<std::string> texts;
+    for (const IpPrefix& network : networks) texts.push_back(network.to_string());
+    return list_of(texts);
+}
+
+// The tables that a file may have several of.
+std::string inventory_to_toml(const Settings& settings) {
+    std::string out;
+    for (const auto& [own, where] : settings.domains) {
+        out += fmt::format("\n[[domain]]  # {}\nname = {}\nparked = {}\nnetworks = {}\n", where, quoted(own.domain), own.parked, list_of(own.networks));
+    }
+    for (const auto& [approval, where] : settings.approvals) {
+        out += fmt::format("\n[[approve]]  # {}\ndomain = {}\nsender = {}\nby = {}\n", where, quoted(approval.domain), quoted(approval.sender), quoted(name_of(approval.by)));
+    }
+    for (const identify::CustomSender& sender : settings.senders) {
+        out += fmt::format("\n[[sender]]  # {}\nid = {}\n", sender.where, quoted(sender.id));
+        if (!sender.name.empty()) out += fmt::format("name = {}\n", quoted(sender.name));
+        for (const SenderList& list : kSenderLists) {
+            if (!(sender.*list.texts).empty()) out += fmt::format("{} = {}\n", list.key, list_of(sender.*list.texts));
+        }
+        if (!sender.networks.empty()) out += fmt::format("networks = {}\n", list_of(sender.networks));
+    }
+    return out;
+}
+
 }  // namespace
+
+bool is_dns_server(std::string_view text) noexcept {
+    const auto is_port = [](std::string_view digits) {
+        unsigned port = 0;
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+        return error == std::errc{} && end == digits.data() + digits.size() && port > 0 && port < 65536;
+    };
+    if (text.starts_with('[')) {
+        const std::size_t close = text.find(']');
+        if (close == std::string_view::npos) return false;
+        const std::string_view rest = text.substr(close + 1);
+        const auto address = IpAddress::parse(text.substr(1, close - 1));
+        return address && !address->is_v4() && (rest.empty() || (rest[0] == ':' && is_port(rest.substr(1))));
+    }
+    if (IpAddress::parse(text)) return true;
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos) return false;
+    const auto address = IpAddress::parse(text.substr(0, colon));
+    return address && address->is_v4() && is_port(text.substr(colon + 1));
+}
 
 std::span<const LimitKey> limit_keys() noexcept { return kLimitKeys; }
 
@@ -89,11 +175,19 @@ Result<Settings> load_settings(const Flags& flags) {
         const std::size_t colon = settings.store.find(':');
         settings.key_file = settings.store.substr(colon == std::string::npos ? 0 : colon + 1) + ".keys";
     }
+    if (!flags.dns.empty()) {
+        WHOSENT_CHECK(set_dns_mode(settings, "--dns", flags.dns));
+    } else if (const char* mode = environment("WHOSENT_DNS")) {
+        WHOSENT_CHECK(set_dns_mode(settings, "WHOSENT_DNS", mode));
+    }
+    if (!flags.dns_servers.empty()) {
+        WHOSENT_CHECK(set_dns_servers(settings, "--dns-server", flags.dns_servers));
+    } else if (const char* servers = environment("WHOSENT_DNS_SERVERS")) {
+        WHOSENT_CHECK(set_dns_servers(settings, "WHOSENT_DNS_SERVERS", comma_list(servers)));
+    }
     if (flags.jobs) {
         if (*flags.jobs > kMostJobs) {
-            return std::unexpected(Error{.code = ErrorCode::invalid_argument,
-                                         .stage = Stage::app,
-                                         .message = fmt::format("--jobs {}: at most {}", *flags.jobs, kMostJobs)});
+            return wrong(fmt::format("--jobs {}: at most {}", *flags.jobs, kMostJobs));
         }
         settings.jobs = static_cast<unsigned>(*flags.jobs);
         settings.origins["jobs"] = "--jobs";
@@ -119,10 +213,25 @@ std::string to_toml(const Settings& settings) {
             out += fmt::format("{} = {}  # {}\n", name_of(kind), quoted(kept->second.text), origin(fmt::format("retention.{}", name_of(kind))));
         }
     }
+    const DnsSettings& dns = settings.dns;
+    out += fmt::format("\n[dns]\nmode = {}  # {}\n", quoted(dns.on ? "on" : "off"), origin("dns.mode"));
+    out += fmt::format("servers = {}  # {}{}\n", list_of(dns.servers), origin("dns.servers"), dns.servers.empty() ? ": those of the system" : "");
+    out += fmt::format("deadline = \"{}s\"  # {}\n", dns.deadline, origin("dns.deadline"));
+    out += fmt::format("in_flight = {}  # {}\n", dns.in_flight, origin("dns.in_flight"));
+    out += fmt::format("attribution_deadline = \"{}s\"  # {}{}\n", dns.attribution_deadline, origin("dns.attribution_deadline"), dns.on ? "" : "; without DNS nothing waits");
+    const auto file = [&](std::string_view table, std::string_view key, const std::string& name, std::string_view without) {
+        out += name.empty() ? fmt::format("# {}: {}\n", key, without) : fmt::format("{} = {}  # {}\n", key, quoted(name), origin(fmt::format("{}.{}", table, key)));
+    };
+    out += "\n[catalogue]\n";
+    file("catalogue", "file", settings.catalogue_file, "the embedded one");
+    out += "\n[hosts]\n";
+    file("hosts", "asn_file", settings.asn_file, "none");
+    file("hosts", "country_file", settings.country_file, "none");
     out += "\n[limits]\n";
     for (const auto& key : kLimitKeys) {
         out += fmt::format("{} = {}  # {}\n", key.name, key.get(settings.limits), origin(fmt::format("limits.{}", key.name)));
     }
+    out += inventory_to_toml(settings);
     return out;
 }
 

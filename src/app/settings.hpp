@@ -2,17 +2,21 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "whosent/base/limits.hpp"
 #include "whosent/base/pseudonym.hpp"
 #include "whosent/base/result.hpp"
 #include "whosent/base/time.hpp"
+#include "whosent/identify/catalogue.hpp"
+#include "whosent/model/inventory.hpp"
 #include "whosent/store/store.hpp"
 
 namespace whosent::app {
@@ -25,6 +29,21 @@ struct Retention {
 inline constexpr std::array kDataKinds = {store::DataKind::aggregate, store::DataKind::failure, store::DataKind::feedback, store::DataKind::tls,
                                           store::DataKind::quarantine};
 
+struct DnsSettings {
+    bool on = true;
+    std::vector<std::string> servers;  // as dns::ResolverOptions; empty: those of the system
+    Seconds deadline = 5;              // of one question
+    std::uint64_t in_flight = 100;     // questions at the servers at once
+    Seconds attribution_deadline = 60; // the longest that events wait for their attribution; without DNS they do not wait
+};
+
+// An entry of the file with its place: "FILE:LINE".
+template <class Value>
+struct Placed {
+    Value value;
+    std::string where;
+};
+
 struct Settings {
     std::string store;  // "sqlite:FILE"
     unsigned jobs = 0;  // 0: one a processor, but for the one that commits
@@ -34,6 +53,12 @@ struct Settings {
     std::string key_file;  // of the pseudonyms; beside the store where nothing else is said
     std::map<store::DataKind, Retention> retention;  // what is not in it is kept
     bool store_is_default = false;
+    DnsSettings dns;
+    std::string catalogue_file;  // in the place of the embedded catalogue; empty: none
+    std::string asn_file, country_file;  // MMDB; empty: none
+    std::vector<Placed<OwnDomain>> domains;
+    std::vector<Placed<Approval>> approvals;  // each domain and sender once
+    std::vector<identify::CustomSender> senders;
     // Key as in the file ("store", "limits.rows", "retention.tls") -> "--store", "WHOSENT_STORE", "FILE:LINE"; what is missing here is a default.
     std::map<std::string, std::string, std::less<>> origins;
 };
@@ -41,6 +66,8 @@ struct Settings {
 // What was said on the command line; empty: nothing.
 struct Flags {
     std::string store, config;
+    std::string dns;                       // "on", "off"
+    std::vector<std::string> dns_servers;
     std::optional<std::uint64_t> jobs;
 };
 
@@ -57,6 +84,26 @@ struct LimitKey {
     void (*set)(Limits&, std::uint64_t);
 };
 [[nodiscard]] std::span<const LimitKey> limit_keys() noexcept;
+
+// The lists of texts of [[sender]].
+struct SenderList {
+    std::string_view key;
+    std::vector<std::string> identify::CustomSender::* texts;
+    bool domains;
+};
+inline constexpr SenderList kSenderLists[] = {
+    {"spf_includes", &identify::CustomSender::spf_includes, true},
+    {"dkim_domains", &identify::CustomSender::dkim_domains, true},
+    {"dkim_cname_targets", &identify::CustomSender::dkim_cname_targets, true},
+    {"envelope_domains", &identify::CustomSender::envelope_domains, true},
+    {"ptr_suffixes", &identify::CustomSender::ptr_suffixes, true},
+    {"dkim_selectors", &identify::CustomSender::dkim_selectors, false},
+};
+
+// "192.0.2.53", "127.0.0.1:5300", "2001:db8::53", "[2001:db8::53]:53"
+[[nodiscard]] bool is_dns_server(std::string_view text) noexcept;
+inline constexpr std::size_t kMostDnsServers = 16;
+inline constexpr std::string_view kDnsServerForm = "an address such as 192.0.2.53, 192.0.2.53:5300 or [2001:db8::53]:53";
 
 inline constexpr std::uint64_t kMostJobs = 256;  // threads; each holds a message of up to limits.message_bytes
 

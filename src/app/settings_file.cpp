@@ -7,74 +7,15 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
-#include <numeric>
 #include <sstream>
 #include <vector>
 
-#if __has_include(<toml++/toml.hpp>)
-#include <toml++/toml.hpp>
-#else
-#include <toml++/toml.h>
-#endif
+#include "app/settings_reader.hpp"
 
 namespace whosent::app {
 namespace {
 
-constexpr std::string_view kTopKeys[] = {"store", "jobs", "commit_rows", "privacy", "retention", "limits"};
-
-struct Place {
-    const std::string& path;
-    [[nodiscard]] std::unexpected<Error> wrong(const toml::source_region& at, std::string message) const {
-        return std::unexpected(
-            Error{.code = ErrorCode::invalid_argument, .stage = Stage::app, .where = name(at), .message = std::move(message)});
-    }
-    [[nodiscard]] std::string name(const toml::source_region& at) const { return fmt::format("{}:{}", path, at.begin.line); }
-};
-
-// Levenshtein's distance: what an unknown key was probably meant to be.
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), 0);
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t above = row[j + 1];
-            row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1)});
-            diagonal = above;
-        }
-    }
-    return row.back();
-}
-
-std::string hint(std::string_view key, const std::vector<std::string_view>& known) {
-    const auto nearest =
-        std::min_element(known.begin(), known.end(), [&](auto a, auto b) { return distance(key, a) < distance(key, b); });
-    if (distance(key, *nearest) <= key.size() / 3 + 1) return fmt::format("did you mean `{}`?", *nearest);
-    return fmt::format("known keys are {}", fmt::join(known, ", "));
-}
-
-std::string_view type_name(const toml::node& node) {
-    if (node.is_string()) return "text";
-    if (node.is_integer()) return "a whole number";
-    if (node.is_floating_point()) return "a fraction";
-    if (node.is_boolean()) return "true or false";
-    if (node.is_table()) return "a table";
-    if (node.is_array()) return "a list";
-    return "a date or time";
-}
-
-Result<std::uint64_t> number(const Place& place, std::string_view key, const toml::node& node, std::uint64_t least, std::uint64_t most) {
-    const auto* integer = node.as_integer();
-    if (integer == nullptr) return place.wrong(node.source(), fmt::format("`{}` must be a whole number, not {}", key, type_name(node)));
-    const std::int64_t value = integer->get();
-    if (value < 0 || static_cast<std::uint64_t>(value) < least || static_cast<std::uint64_t>(value) > most) {
-        const std::string bound = most == std::numeric_limits<std::uint64_t>::max() ? fmt::format("at least {}", least)
-                                                                                    : fmt::format("from {} to {}", least, most);
-        return place.wrong(node.source(), fmt::format("`{}` must be {}, not {}", key, bound, value));
-    }
-    return static_cast<std::uint64_t>(value);
-}
+constexpr std::string_view kTopKeys[] = {"store", "jobs", "commit_rows", "privacy", "retention", "limits", "dns", "catalogue", "hosts", "domain", "approve", "sender"};
 
 Result<void> read_limits(const Place& place, const toml::table& table, Settings& settings) {
     for (const auto& [key, node] : table) {
@@ -89,12 +30,6 @@ Result<void> read_limits(const Place& place, const toml::table& table, Settings&
         settings.origins[fmt::format("limits.{}", key.str())] = place.name(node.source());
     }
     return {};
-}
-
-Result<std::string> text_of(const Place& place, std::string_view key, const toml::node& node, std::string_view example) {
-    const auto* text = node.as_string();
-    if (text == nullptr) return place.wrong(node.source(), fmt::format("`{}` must be text such as {}, not {}", key, example, type_name(node)));
-    return text->get();
 }
 
 Result<void> read_privacy(const Place& place, const toml::table& table, Settings& settings) {
@@ -156,6 +91,8 @@ Result<void> read_table(const Place& place, const toml::table& table, Settings& 
             if (retention == nullptr) return place.wrong(node.source(), fmt::format("`retention` must be a table [retention], not {}", type_name(node)));
             WHOSENT_CHECK(read_retention(place, *retention, settings));
             continue;
+        } else if (WHOSENT_TRY(read_sender_tables(place, key.str(), node, settings))) {
+            continue;
         } else {
             const std::string known = hint(key.str(), {std::begin(kTopKeys), std::end(kTopKeys)});
             return place.wrong(key.source(), fmt::format("unknown key `{}`; {}", key.str(), known));
@@ -166,6 +103,34 @@ Result<void> read_table(const Place& place, const toml::table& table, Settings& 
 }
 
 }  // namespace
+
+std::string_view type_name(const toml::node& node) {
+    if (node.is_string()) return "text";
+    if (node.is_integer()) return "a whole number";
+    if (node.is_floating_point()) return "a fraction";
+    if (node.is_boolean()) return "true or false";
+    if (node.is_table()) return "a table";
+    if (node.is_array()) return "a list";
+    return "a date or time";
+}
+
+Result<std::uint64_t> number(const Place& place, std::string_view key, const toml::node& node, std::uint64_t least, std::uint64_t most) {
+    const auto* integer = node.as_integer();
+    if (integer == nullptr) return place.wrong(node.source(), fmt::format("`{}` must be a whole number, not {}", key, type_name(node)));
+    const std::int64_t value = integer->get();
+    if (value < 0 || static_cast<std::uint64_t>(value) < least || static_cast<std::uint64_t>(value) > most) {
+        const std::string bound = most == std::numeric_limits<std::uint64_t>::max() ? fmt::format("at least {}", least)
+                                                                                    : fmt::format("from {} to {}", least, most);
+        return place.wrong(node.source(), fmt::format("`{}` must be {}, not {}", key, bound, value));
+    }
+    return static_cast<std::uint64_t>(value);
+}
+
+Result<std::string> text_of(const Place& place, std::string_view key, const toml::node& node, std::string_view example) {
+    const auto* text = node.as_string();
+    if (text == nullptr) return place.wrong(node.source(), fmt::format("`{}` must be text such as {}, not {}", key, example, type_name(node)));
+    return text->get();
+}
 
 Result<void> read_settings_file(const std::string& path, Settings& settings) {
     std::ifstream file(path);

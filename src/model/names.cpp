@@ -71,6 +71,7 @@ std::string_view class_of(const Event& event) noexcept {
         std::string_view operator()(const QuarantineEvent&) const { return "report.quarantined"; }
         std::string_view operator()(const ArfEvent& arf) const { return arf.kind == ArfEvent::Kind::failure ? "dmarc.failure" : "feedback.complaint"; }
         std::string_view operator()(const TlsFailureEvent&) const { return "tls.failure"; }
+        std::string_view operator()(const ReclassifiedEvent&) const { return "source.reclassified"; }
     };
     return std::visit(Visitor{}, event.body);
 }

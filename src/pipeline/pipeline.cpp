@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "message_reader.hpp"
+#include "whosent/pipeline/attributor.hpp"
 
 namespace whosent::pipeline {
 namespace {
@@ -101,6 +102,7 @@ struct Pipeline::State {
     std::size_t held = 0;
     bool closing = false;               // no more tasks will come
     bool waited_for = false;            // finish(): commit at once what is there
+    bool attributing = false;           // the committer is with the attributor
     std::optional<Error> stopped;       // the store failed
     Counts counts;
     std::vector<std::thread> threads;
@@ -117,7 +119,8 @@ struct Pipeline::State {
 
 Pipeline::Pipeline(store::Store& store, store::Writer& writer, const Clock& clock, Options options,
                    std::function<void(const RawMessage&, const Outcome&)> on_outcome)
-    : state_(new State{store, writer, clock, options, std::move(on_outcome), {}, {}, {}, {}, {}, {}, 0, 0, 0, 0, false, false, {}, {}, {}}) {
+    : state_(new State{store, writer, clock, options, std::move(on_outcome), {}, {}, {}, {}, {}, {}, 0, 0, 0, 0, false, false, false, {}, {}, {}}) {
+    writer.set_first_judge(options.attributor);
     // one processor is the committer's
     const unsigned jobs = options.jobs ? options.jobs : std::max(2u, std::thread::hardware_concurrency()) - 1;
     for (unsigned i = 0; i < jobs; ++i) state_->threads.emplace_back([state = state_.get()] { state->run_worker(); });
@@ -151,7 +154,7 @@ Result<void> Pipeline::finish() {
     std::unique_lock lock(state_->mutex);
     state_->waited_for = true;
     state_->finished.notify_all();
-    state_->finished.wait(lock, [&] { return state_->stopped || state_->committed == state_->submitted; });
+    state_->finished.wait(lock, [&] { return (state_->stopped || state_->committed == state_->submitted) && !state_->attributing; });
     state_->waited_for = false;
     if (state_->stopped) return std::unexpected(*state_->stopped);
     return {};
@@ -235,9 +238,20 @@ void Pipeline::State::run_committer() {
     auto deadline = SteadyClock::time_point::max();
     const auto commit = [&]() -> Result<void> {
         WHOSENT_CHECK(writer.commit());
+        // Acknowledged first, which may set finish() free: it waits for the attributor's end as well
+        const auto attributing_is = [this](bool now) {
+            const std::lock_guard lock(mutex);
+            attributing = now;
+            finished.notify_all();
+        };
+        if (options.attributor) attributing_is(true);
         acknowledge(written);
         written.clear();
         rows = 0;
+        if (!options.attributor) return {};
+        auto stepped = options.attributor->step(writer, std::chrono::milliseconds(0));
+        attributing_is(false);
+        if (!stepped) return std::unexpected(std::move(stepped).error());
         return {};
     };
     for (;;) {

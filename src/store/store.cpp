@@ -23,6 +23,16 @@ std::string_view name_of(DataKind kind) noexcept {
     return {};
 }
 
+std::string_view name_of(Cause cause) noexcept {
+    switch (cause) {
+    case Cause::answers: return "answers";
+    case Cause::dns_change: return "dns-change";
+    case Cause::catalogue: return "catalogue";
+    case Cause::approvals: return "approvals";
+    }
+    return {};
+}
+
 std::string Cursor::to_string() const { return fmt::format("{:016x}-{}", epoch, sequence); }
 
 std::optional<Cursor> Cursor::parse(std::string_view text) noexcept {

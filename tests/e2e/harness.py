@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 import email.utils
 import fcntl
+import functools
 import gzip
 import io
 import json
@@ -23,11 +24,20 @@ import termios
 import unittest
 import zipfile
 
+import dns_server
+
 BINARY = os.environ.get("WHOSENT_BINARY", "")
 # AddressSanitizer and ThreadSanitizer multiply memory and time; what a build with them takes says nothing about the product.
 SANITIZED = bool(os.environ.get("WHOSENT_SANITIZED", ""))
 DAY = 86400
 BEGIN = 1763683200  # 2025-11-21T00:00:00Z
+
+
+@functools.cache
+def nothing_server():
+    """One a process: every test asks it unless the test has a server of its own. Reports name domains and addresses that are somebody's, and servers that answer
+    differently from day to day: a test that asked them would tell the world what it tests, and depend on the world's answer. Here nobody has a name."""
+    return dns_server.NothingServer()
 
 
 @dataclasses.dataclass
@@ -67,8 +77,9 @@ class Case(unittest.TestCase):
         return path
 
     def environment(self, **changes):
-        env = {k: v for k, v in os.environ.items() if k not in ("WHOSENT_STORE", "XDG_STATE_HOME", "COLUMNS")}
+        env = {k: v for k, v in os.environ.items() if k not in ("WHOSENT_STORE", "WHOSENT_DNS", "XDG_STATE_HOME", "COLUMNS")}
         env["WHOSENT_STORE"] = "sqlite:" + self.store
+        env["WHOSENT_DNS_SERVERS"] = nothing_server().address
         env["TMPDIR"] = self.dir
         for name, value in changes.items():
             env.pop(name, None) if value is None else env.__setitem__(name, value)

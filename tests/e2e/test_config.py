@@ -1,5 +1,6 @@
 """Where settings come from, and what is said of a wrong one."""
 
+import json
 import os
 import tomllib
 import unittest
@@ -62,7 +63,7 @@ class Config(Case):
     def test_wrong_files(self):
         for name, text, says in (
             ("unknown", "jobs = 1\nstroe = 'x'\n", ["unknown.toml:2", "`stroe`", "did you mean `store`?"]),
-            ("far", "colour = 'x'\n", ["far.toml:1", "known keys are store, jobs, commit_rows, privacy, retention, limits"]),
+            ("far", "colour = 'x'\n", ["far.toml:1", "known keys are store, jobs, commit_rows, privacy, retention, limits, dns, catalogue, hosts, domain, approve, sender"]),
             ("limit", "[limits]\nrow = 3\n", ["limit.toml:2", "did you mean `rows`?"]),
             ("section", "[limit]\nrows = 3\n", ["section.toml:1", "did you mean `limits`?"]),
             ("type", "\n\njobs = 'many'\n", ["type.toml:3", "whole number", "not text"]),
@@ -72,6 +73,35 @@ class Config(Case):
             ("much", "jobs = 100000\n", ["much.toml:1", "from 0 to 256, not 100000"]),
             ("store", "store = 5\n", ["store.toml:1", "`store` must be text"]),
             ("table", "limits = 5\n", ["table.toml:1", "[limits]"]),
+            ("mode", "[dns]\nmode = 'maybe'\n", ["mode.toml:2", '"on" or "off"']),
+            ("server", "[dns]\nservers = ['192.0.2.53',\n  'ns.example.org']\n", ["server.toml:3", "ns.example.org", "an address such as"]),
+            ("port", "[dns]\nservers = ['192.0.2.53:0']\n", ["port.toml:2", "192.0.2.53:0"]),
+            ("port6", "[dns]\nservers = ['[2001:db8::53]:70000']\n", ["port6.toml:2", "2001:db8::53"]),
+            ("servers", "[dns]\nservers = '192.0.2.53'\n", ["servers.toml:2", "must be a list", "not text"]),
+            ("many", f"[dns]\nservers = {['192.0.2.53'] * 17}\n", ["many.toml:2", "at most 16"]),
+            ("deadline", "[dns]\ndeadline = '5'\n", ["deadline.toml:2", '"5s"']),
+            ("late", "[dns]\ndeadline = '2h'\n", ["late.toml:2", "from 1s to 300s"]),
+            ("flight", "[dns]\nin_flight = 0\n", ["flight.toml:2", "from 1 to 10000, not 0"]),
+            ("dnskey", "[dns]\nserver = []\n", ["dnskey.toml:2", "did you mean `servers`?"]),
+            ("dnstable", "dns = 'off'\n", ["dnstable.toml:1", "[dns]"]),
+            ("catalogue", "[catalogue]\npath = 'x'\n", ["catalogue.toml:2", "known keys are file"]),
+            ("hosts", "[hosts]\nasn_file = ''\n", ["hosts.toml:2", "names no file"]),
+            ("one", "[domain]\nname = 'example.org'\n", ["one.toml:1", "[[domain]]"]),
+            ("list", "domain = ['example.org']\n", ["list.toml:1", "[[domain]]", "not text"]),
+            ("nameless", "jobs = 1\n[[domain]]\nparked = true\n", ["nameless.toml:2", "[[domain]] lacks `name`"]),
+            ("badname", "[[domain]]\nname = 'exa mple.org'\n", ["badname.toml:2", "not a domain name"]),
+            ("parked", "[[domain]]\nname = 'example.org'\nparked = 'yes'\n", ["parked.toml:3", "true or false, not text"]),
+            ("network", "[[domain]]\nname = 'example.org'\nnetworks = ['192.0.2.0/33']\n", ["network.toml:3", "192.0.2.0/33"]),
+            ("again", "[[domain]]\nname = 'example.org'\n[[domain]]\nname = 'Example.ORG.'\n", ["again.toml:3", "example.org stands at", "again.toml:1"]),
+            ("domainkey", "[[domain]]\nname = 'example.org'\nnetwork = []\n", ["domainkey.toml:3", "did you mean `networks`?"]),
+            ("approve", "[[approve]]\ndomain = 'example.org'\n", ["approve.toml:1", "lacks `sender`"]),
+            ("by", "[[approve]]\ndomain = 'example.org'\nsender = 'x'\nby = 'arc'\n", ["by.toml:4", '"any", "dkim" or "spf"']),
+            ("approved", "[[approve]]\ndomain = 'a.org'\nsender = 'x'\n[[approve]]\nsender = 'x'\ndomain = 'a.org'\nby = 'spf'\n", ["approved.toml:4", "approved.toml:1"]),
+            ("sender", "[[sender]]\nname = 'X'\n", ["sender.toml:1", "lacks `id`"]),
+            ("id", "[[sender]]\nid = 'Our ERP'\n", ["id.toml:2", "lower-case letters"]),
+            ("ids", "[[sender]]\nid = 'x'\n[[sender]]\nid = 'x'\n", ["ids.toml:3", "ids.toml:1"]),
+            ("suffix", "[[sender]]\nid = 'x'\nspf_includes = ['a b']\n", ["suffix.toml:3", "`spf_includes`"]),
+            ("senderkey", "[[sender]]\nid = 'x'\nselectors = []\n", ["senderkey.toml:3", "unknown key `selectors` in [[sender]]"]),
             ("twice", "jobs = 1\njobs = 2\n", ["twice.toml:2"]),
             ("syntax", "jobs = 1\nstore = \n", ["syntax.toml:2"]),
         ):
@@ -80,7 +110,74 @@ class Config(Case):
                 done = self.fails(2, "--config", path, "config", "show", says=says)
                 self.assertEqual(len(done.err.splitlines()), 1, done.err)
 
+    def test_dns_by_flag_environment_and_file(self):
+        file = self.write("dns.toml", '[dns]\nmode = "off"\nservers = ["192.0.2.53", "[2001:db8::53]:5300"]\ndeadline = "2m"\nin_flight = 7\nattribution_deadline = "0s"\n')
+        plain = self.environment(WHOSENT_DNS_SERVERS=None)
+        out, values = self.show(env=plain)
+        self.assertEqual(values["dns"], {"mode": "on", "servers": [], "deadline": "5s", "in_flight": 100, "attribution_deadline": "60s"})
+        self.assertRegex(out, r"(?m)^servers = \[\]  # default: those of the system$")
+        out, values = self.show("--config", file, env=plain)
+        self.assertEqual(values["dns"], {"mode": "off", "servers": ["192.0.2.53", "[2001:db8::53]:5300"], "deadline": "120s", "in_flight": 7, "attribution_deadline": "0s"})
+        self.assertIn(f'mode = "off"  # {file}:2', out)
+        out, values = self.show("--config", file, env=self.environment(WHOSENT_DNS="on", WHOSENT_DNS_SERVERS="192.0.2.1:53, 192.0.2.2"))
+        self.assertEqual((values["dns"]["mode"], values["dns"]["servers"]), ("on", ["192.0.2.1:53", "192.0.2.2"]))
+        self.assertIn('mode = "on"  # WHOSENT_DNS\n', out)
+        self.assertIn("# WHOSENT_DNS_SERVERS\n", out)
+        for name, value in (("WHOSENT_DNS", "yes"), ("WHOSENT_DNS_SERVERS", "192.0.2.1,,192.0.2.2"), ("WHOSENT_DNS_SERVERS", "localhost")):
+            self.fails(2, "config", "show", env=self.environment(**{name: value}), says=name)
+        # a flag goes before what else would be wrong
+        self.ok("attribute", "--help")
+        self.fails(2, "attribute", "--dns-server", "localhost", says=["--dns-server", "localhost"])
+        self.fails(1, "attribute", "--dns", "off", env=self.environment(WHOSENT_DNS="yes"), says="whosent ingest")
+
+    def test_what_is_shown_of_senders_and_domains_can_be_read(self):
+        text = """[catalogue]
+file = "/some/where.json"
+[hosts]
+asn_file = "/some/asn.mmdb"
+country_file = "/some/country.mmdb"
+[[domain]]
+name = "Example.ORG."
+parked = true
+[[domain]]
+name = "example.com"
+networks = ["192.0.2.77/24", "2001:db8::1"]
+[[approve]]
+domain = "example.com"
+sender = "x"
+by = "dkim"
+[[sender]]
+id = "x"
+name = "X \\"and\\" Y"
+spf_includes = ["spf.x.example"]
+dkim_domains = ["x.example"]
+dkim_cname_targets = ["dkim.x.example"]
+envelope_domains = ["bounce.x.example"]
+ptr_suffixes = ["out.x.example"]
+dkim_selectors = ["x\\\\d+"]
+networks = ["198.51.100.0/24"]
+"""
+        path = self.write("all.toml", text)
+        out, values = self.show("--config", path)
+        self.assertEqual(values["domain"], [{"name": "example.org", "parked": True, "networks": []},
+                                            {"name": "example.com", "parked": False, "networks": ["192.0.2.0/24", "2001:db8::1/128"]}])
+        self.assertEqual(values["approve"], [{"domain": "example.com", "sender": "x", "by": "dkim"}])
+        self.assertEqual(values["sender"], tomllib.loads(text)["sender"])
+        self.assertEqual((values["catalogue"], values["hosts"]), (tomllib.loads(text)["catalogue"], tomllib.loads(text)["hosts"]))
+        self.assertIn(f"[[approve]]  # {path}:12\n", out)
+        self.assertEqual(self.show("--config", self.write("copy.toml", out))[1], values)
+
+    def test_the_sample_is_in_order(self):
+        sample = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "samples", "whosent.toml")
+        self.assertEqual([own["name"] for own in self.show("--config", sample)[1]["domain"]], ["example.com", "example.org"])
+        self.assertEqual([a["sender"] for a in json.loads(self.ok("--config", sample, "--store", "sqlite:" + self.path("none.db"), "approvals", "--format", "json").out)], ["mailer"])
+
+    def test_an_approval_of_nobody(self):
+        path = self.write("a.toml", "[[sender]]\nid = 'our-erp'\n\n[[approve]]\ndomain = 'example.org'\nsender = 'our-epr'\n")
+        self.fails(2, "--config", path, "ingest", self.write("r.xml", report()), says=["a.toml:4", "`our-epr`", "did you mean `our-erp`?"])
+
     def test_files_that_cannot_be_read(self):
+        self.fails(1, "--config", self.write("c.toml", f"[catalogue]\nfile = '{self.path('none.json')}'\n"), "ingest", self.dir, says=["none.json", "No such file"])
         self.fails(1, "--config", self.path("none.toml"), "config", "show", says=["none.toml", "No such file"])
         self.fails(1, "--config", self.dir, "config", "show", says=self.dir)
 

@@ -119,7 +119,7 @@ class Listings(Feedback):
         self.assertRegex(oldest["original_rcpt_to"][0], r"^~1\.[a-z2-7]{16}@provider\.example$")
         self.assertTrue(oldest["origin"].endswith("in/failure1.eml"), oldest)
         table = self.ok("failures").lines
-        self.assertEqual(table[0].split(), ["ID", "DAY", "DOMAIN", "SOURCE", "REPORTER", "FAILED", "DELIVERY", "DKIM", "ENVELOPE", "RECIPIENT", "CAMPAIGN"])
+        self.assertEqual(table[0].split(), ["ID", "DAY", "DOMAIN", "SOURCE", "SENDER", "CONFIDENCE", "VERDICT", "REPORTER", "FAILED", "DELIVERY", "DKIM", "ENVELOPE", "RECIPIENT", "CAMPAIGN"])
         self.assertEqual(len(table), 3)
         for text in (str(oldest["id"]), "2025-11-21", "203.0.113.5", "provider.example", "dmarc", "reject", oldest["original_rcpt_to"][0]):
             self.assertIn(text, table[2])
@@ -178,7 +178,7 @@ class Listings(Feedback):
         self.assertEqual(len(self.listing("complaints", "--list", "--all", "--limit", "3")), 3)
         self.assertEqual([r["domain"] for r in self.listing("complaints", "--list", "--domain", "example.org")], ["example.org"])
         header = self.ok("complaints", "--list").lines[0].split()
-        self.assertEqual(header, ["ID", "DAY", "DOMAIN", "TYPE", "SOURCE", "REPORTER", "DKIM", "RECIPIENT", "CAMPAIGN"])
+        self.assertEqual(header, ["ID", "DAY", "DOMAIN", "TYPE", "SOURCE", "SENDER", "CONFIDENCE", "VERDICT", "REPORTER", "DKIM", "RECIPIENT", "CAMPAIGN"])
         self.assertEqual(list(self.listing("failures")[0]), list(rows[0]))
 
     def test_a_recipients_pseudonym(self):

@@ -1,6 +1,6 @@
 // CEF: an event made of the input's bytes is encoded, and a strict reader of our own, written from the standard (OpenText CEF Implementation Standard
-// v27) and docs/events.md, must get back what went in: header, keys, escapes, lengths. Of the classes dmarc.failure, feedback.complaint and tls.failure it
-// checks the form only.
+// v27) and docs/events.md, must get back what went in: header, keys, escapes, lengths. Of the classes dmarc.failure, feedback.complaint, tls.failure and
+// source.reclassified it checks the form only.
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -257,7 +257,7 @@ const std::map<std::string, std::size_t> kLengths = {
     {"externalId", kExternalId}, {"act", kShort}, {"outcome", kShort}, {"cat", kText}, {"reason", kText}, {"msg", kText}, {"suser", kText},
     {"duser", kText}, {"fname", kText}, {"flexString1", kText}, {"flexString2", kText}, {"cs1", kCustom}, {"cs2", kCustom}, {"cs3", kCustom},
     {"cs4", kCustom}, {"cs5", kCustom}, {"cs6", kCustom}, {"src", 15}, {"c6a2", 45}, {"rt", 20}, {"start", 20}, {"end", 20}, {"cnt", 10},
-    {"type", 1}, {"cn1", 20}, {"cn2", 20}, {"cn3", 20},
+    {"type", 1}, {"cn1", 20}, {"cn2", 20}, {"cn3", 20}, {"requestContext", 2048}, {"sourceServiceName", kText}, {"sourceDnsDomain", 255},
 };
 
 Expected expect(const RecordEvent& record) {
@@ -270,8 +270,14 @@ Expected expect(const RecordEvent& record) {
         case Judgement::fail: out.name = "DMARC fail"; break;
     }
     out.number("type", 1);
-    out.number("cn2", 0, "attribution_revision");
-    out.text("flexString1", "provisional", kText, "attribution_state");
+    const EventAttribution& attribution = record.attribution;
+    out.number("cn2", attribution.revision, "attribution_revision");
+    out.text("sourceServiceName", attribution.sender, kText);
+    out.text("flexString1", name_of(attribution.verdict), kText, "verdict");
+    out.text("reason", attribution.reason, kText);
+    constexpr const char* kHostCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+    const bool domain = attribution.host.find('.') != std::string_view::npos && attribution.host.find_first_not_of(kHostCharacters) == std::string_view::npos;
+    if (domain) out.text("sourceDnsDomain", attribution.host, 255);
     out.time("start", record.begin);
     out.time("end", record.end);
     if (record.count) {
@@ -300,7 +306,7 @@ Expected expect(const RecordEvent& record) {
     for (const EventReason& reason : record.reasons) {
         list.push_back(std::string(reason.type) + (reason.comment.empty() ? "" : ":" + std::string(reason.comment)));
     }
-    out.set("reason", joined(list, kText));
+    out.set("requestContext", joined(list, 2048));
     std::string words = "report:" + std::to_string(record.report) + " authenticity:" + std::string(name_of(record.authenticity)) +
                         " superseded:" + (record.superseded ? "true" : "false");
     const auto word = [&](std::string_view name, const auto& value) {
@@ -315,7 +321,22 @@ Expected expect(const RecordEvent& record) {
     word("evaluated_spf", record.evaluated_spf);
     words += " adkim:" + std::string(name_of(record.adkim)) + " aspf:" + std::string(name_of(record.aspf));
     words += std::string(" aligned_dkim:") + (record.alignment.dkim ? "true" : "false") + " aligned_spf:" + (record.alignment.spf ? "true" : "false");
-    out.text("msg", words, kText);
+    Characters msg = decode(words + " attribution_state:" + std::string(name_of(attribution.state)) + " confidence:" + std::string(name_of(attribution.confidence)));
+    // Then the words of texts, each as far as its own limit and msg's allow.
+    const auto add = [&](const std::string& start, std::size_t limit, const auto& fit) {
+        const Characters longer = msg + decode(" " + start + ":");
+        const std::size_t used = width(longer);
+        const Characters value = used < kText ? fit(std::min(limit, kText - used)) : Characters();
+        if (!value.empty()) msg = longer + value;
+    };
+    const auto text = [](std::string_view value) { return [=](std::size_t limit) { return fitted(decode(value), limit); }; };
+    add("carrier", 63, text(attribution.carrier));
+    add("via", 63, text(attribution.via));
+    list.assign(attribution.candidates.begin(), attribution.candidates.end());
+    add("candidates", 100, [&](std::size_t limit) { return joined(list, limit); });
+    if (!domain) add("network", 100, text(attribution.host));
+    add("remedy", kText, text(attribution.remedy));
+    out.set("msg", msg);
     return out;
 }
 
@@ -368,6 +389,16 @@ void check_event(const Event& event, Expected expected) {
     for (const auto& [key, value] : line.values) fuzz::check(expected.values.contains(key), ("not expected: " + key).c_str(), line.text);
 }
 
+EventAttribution attribution_of(Bytes& bytes) {
+    EventAttribution out;
+    out.revision = bytes.number();
+    out.state = static_cast<AttributionState>(bytes.byte() % 2);
+    out.confidence = static_cast<Confidence>(bytes.byte() % 4);
+    out.verdict = static_cast<VerdictKind>(bytes.byte() % 7);
+    for (std::string_view* text : {&out.sender, &out.sender_name, &out.carrier, &out.via, &out.host, &out.reason, &out.remedy}) *text = bytes.text();
+    return out;
+}
+
 void check_arf(Bytes& bytes, Event& event) {
     ArfEvent body;
     body.kind = bytes.coin() ? ArfEvent::Kind::complaint : ArfEvent::Kind::failure;
@@ -384,6 +415,7 @@ void check_arf(Bytes& bytes, Event& event) {
     const auto alignment = bytes.texts(), recipients = bytes.texts(), domains = bytes.texts(), hosts = bytes.texts();
     std::vector<EventAuthentication> results(bytes.byte() % 4);
     for (EventAuthentication& one : results) one = {bytes.text(), bytes.text(), bytes.text(), bytes.text()};
+    body.attribution = attribution_of(bytes);
     body.identity_alignment = alignment;
     body.original_rcpt_to = recipients;
     body.reported_domain = domains;
@@ -415,17 +447,39 @@ void check_tls(Bytes& bytes, Event& event) {
     check_form(event);
 }
 
+void check_change(Bytes& bytes, Event& event) {
+    ReclassifiedEvent body;
+    if (bytes.coin()) {
+        body.stream.emplace();
+        for (std::uint8_t& byte : *body.stream) byte = bytes.byte();
+    }
+    body.source_ip = bytes.address();
+    body.streams = bytes.number();
+    body.rows = bytes.number();
+    body.messages = bytes.number();
+    if (bytes.coin()) body.first_day = static_cast<Day>(bytes.number());
+    if (bytes.coin()) body.last_day = static_cast<Day>(bytes.number());
+    for (std::string_view* text : {&body.domain, &body.header_from, &body.cause}) *text = bytes.text();
+    body.before = attribution_of(bytes);
+    body.after = attribution_of(bytes);
+    const auto candidates = bytes.texts();
+    body.before.candidates = body.after.candidates = candidates;
+    event.body = body;
+    check_form(event);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Bytes bytes(fuzz::text_of(data, size));
     Event event;
-    const int kind = bytes.byte() % 4;
+    const int kind = bytes.byte() % 5;
     event.sequence = bytes.number();
     event.published = bytes.number();
     event.id = bytes.text();
     if (kind == 2) return check_arf(bytes, event), fuzz::kUsed;
     if (kind == 3) return check_tls(bytes, event), fuzz::kUsed;
+    if (kind == 4) return check_change(bytes, event), fuzz::kUsed;
     if (kind == 1) {
         QuarantineEvent body;
         body.quarantine = bytes.number();
@@ -466,6 +520,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     for (EventDkim& one : dkim) one = {bytes.text(), bytes.text(), bytes.text()};
     for (EventReason& one : reasons) one = {bytes.text(), bytes.text()};
+    body.attribution = attribution_of(bytes);
+    const auto candidates = bytes.texts();
+    body.attribution.candidates = candidates;
     body.dkim = dkim;
     body.reasons = reasons;
     event.body = body;

@@ -14,6 +14,7 @@
 #include "whosent/model/arf_report.hpp"
 #include "whosent/model/judgement.hpp"
 #include "whosent/model/raw_message.hpp"
+#include "whosent/model/verdict.hpp"
 
 namespace whosent {
 
@@ -24,8 +25,20 @@ struct EventReason {
     std::string_view type, comment;
 };
 
+// What is thought of a stream, as of the event's sequence: Conclusion, AttributionState. Empty: unknown.
+struct EventAttribution {
+    std::int64_t revision = 0;
+    AttributionState state = AttributionState::provisional;
+    std::string_view sender, sender_name, carrier, via, host;
+    std::span<const std::string_view> candidates;
+    Confidence confidence = Confidence::unknown;
+    VerdictKind verdict = VerdictKind::undetermined;
+    std::string_view reason, remedy;
+};
+
 // Who sends as us, as one report tells it; the same stream in every class of event has the same key.
 struct EventStream {
+    EventAttribution attribution;
     Key128 stream{};
     std::optional<IpAddress> source_ip;
     std::string_view header_from;
@@ -44,7 +57,7 @@ struct RecordEvent : EventStream {
     Authenticity authenticity = Authenticity::unknown;
     std::optional<Policy> p, sp, np;
     std::optional<int> pct;
-    bool superseded = false;  // a newer revision of the report counts in its place
+    bool superseded = false;  // when it came, another revision of the report counted in its place already
     // row
     std::uint64_t ordinal = 0;
     std::optional<std::int64_t> count;
@@ -109,6 +122,18 @@ struct TlsFailureEvent {
     std::string_view receiving_mx_hostname, failure_reason_code, additional_information;
 };
 
+// Class `source.reclassified`: what is thought of a stream changed after its events could be read; or of many streams of one domain from the same to the same.
+struct ReclassifiedEvent {
+    std::string_view domain;              // the policy domain
+    std::optional<Key128> stream;         // absent: many
+    std::optional<IpAddress> source_ip;   // of the one stream
+    std::string_view header_from;         // of the one stream
+    EventAttribution before, after;
+    std::string_view cause;               // "answers", "dns-change", "catalogue", "approvals"
+    std::int64_t streams = 1, rows = 0, messages = 0;
+    std::optional<Day> first_day, last_day;
+};
+
 // Class `report.quarantined`.
 struct QuarantineEvent {
     std::int64_t quarantine = 0;  // as `whosent quarantine show ID` takes it
@@ -120,7 +145,7 @@ struct Event {
     std::int64_t sequence = 0;
     std::string_view id;    // at most 40 characters, stable over stores and replays
     Seconds published = 0;  // when it was committed
-    std::variant<RecordEvent, QuarantineEvent, ArfEvent, TlsFailureEvent> body;
+    std::variant<RecordEvent, QuarantineEvent, ArfEvent, TlsFailureEvent, ReclassifiedEvent> body;
 };
 
 [[nodiscard]] std::string_view class_of(const Event& event) noexcept;  // "dmarc.record", ...

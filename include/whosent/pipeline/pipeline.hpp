@@ -39,8 +39,13 @@ struct Outcome {
 // A message that is fetched on a worker thread, so that reading files is shared out too.
 using Fetch = std::function<Result<RawMessage>()>;
 
+class Attributor;
+
 struct Options {
     Limits limits;
+    // Judges what is stored: first while it is written, and as DNS answers come in after each commit. Outlives the pipeline, which alone uses it and its resolver between
+    // submit() and the end of finish(). Nothing: nothing is said of who sent.
+    Attributor* attributor = nullptr;
     // Outlives the pipeline. Nothing: local parts of addresses are dropped.
     const Pseudonyms* pseudonyms = nullptr;
     unsigned jobs = 0;  // 0: one a processor, but for the one that commits

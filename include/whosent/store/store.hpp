@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,12 +17,15 @@
 #include "whosent/base/ip_address.hpp"
 #include "whosent/base/result.hpp"
 #include "whosent/base/time.hpp"
+#include "whosent/dns/answer.hpp"
 #include "whosent/model/aggregate_report.hpp"
 #include "whosent/model/arf_report.hpp"
 #include "whosent/model/diagnostic.hpp"
 #include "whosent/model/event.hpp"
+#include "whosent/model/inventory.hpp"
 #include "whosent/model/raw_message.hpp"
 #include "whosent/model/tls_report.hpp"
+#include "whosent/model/verdict.hpp"
 #include "whosent/store/row_spool.hpp"
 
 namespace whosent::store {
@@ -125,6 +129,51 @@ struct MessageOutcome {
     std::optional<std::int64_t> quarantine_id;
 };
 
+// ---- attribution ----
+
+// Says of a new stream what can be said without DNS, while it is written. Called from the writer's thread.
+class FirstJudge {
+public:
+    virtual ~FirstJudge() = default;
+    struct Said {
+        const Conclusion* conclusion = nullptr;  // valid until the next call of say(); equal ones may be the same object
+        // The store's memory of the conclusion: `known` was set by say()'s caller the last time that this very object was given; say() keeps it beside the object and
+        // gives 0 for a new one.
+        std::int64_t* known = nullptr;
+        bool final = true;  // false: DNS has more to say; the stream is unsettled
+    };
+    [[nodiscard]] virtual Said say(const StreamView& stream, std::string_view domain) = 0;
+    // A transaction was undone: what say() keeps in Said::known is void.
+    virtual void forget_known() = 0;
+};
+
+// A stream as it is kept, with what is thought of it now.
+struct StreamRow {
+    std::int64_t id = 0;
+    std::string domain;  // the policy domain
+    Stream stream;
+    Conclusion conclusion;
+    AttributionState state = AttributionState::provisional;
+    std::int64_t revision = 0;  // 0: nothing was said yet
+    bool settled = false;       // false: waits for its first complete attribution
+};
+
+struct Settlement {
+    std::int64_t stream = 0;
+    Conclusion conclusion;
+    AttributionState state = AttributionState::final;
+};
+// Why streams are judged again; told in source.reclassified.
+enum class Cause : std::uint8_t { answers, dns_change, catalogue, approvals };
+[[nodiscard]] std::string_view name_of(Cause) noexcept;  // "dns-change"
+
+struct SettleOutcome {
+    std::int64_t first = 0;         // streams whose first attribution became part of their events
+    std::int64_t reclassified = 0;  // streams whose events had been readable before: a revision and an event
+    std::int64_t unchanged = 0;
+    std::int64_t events = 0;        // source.reclassified; many streams may share one
+};
+
 // ---- reading ----
 
 // (store epoch, sequence): a place in the event stream. Text form is opaque to readers and stable.
@@ -148,6 +197,8 @@ struct SourceQuery {
     std::optional<std::string> domain;      // normalised; it and the domains below it
     std::optional<Seconds> since, until;    // of the reports' first day; whole days, until exclusive
     bool failing = false;                   // only sources with messages that fail
+    std::optional<VerdictKind> verdict;     // only messages of streams with it
+    std::optional<std::string> sender;      // id; only messages of streams of it ("unknown": of no known sender)
     std::size_t limit = 50;                 // by messages, most first; 0 = all
 };
 struct SourceRow {
@@ -159,6 +210,49 @@ struct SourceRow {
     std::vector<std::string> header_froms;      // at most 16
     Day first_day = 0, last_day = 0;            // of the records; of failures and complaints where there is none
     std::int64_t failures = 0, complaints = 0;  // incidents that failure and feedback reports tell of
+    // Of the stream with the most messages (of those asked for); of equal ones always the same, in whatever order they came.
+    std::shared_ptr<const Conclusion> conclusion;  // of sources() never empty; sources share them
+    AttributionState state = AttributionState::provisional;
+    std::vector<std::pair<VerdictKind, std::int64_t>> verdicts;  // messages of each, most first
+};
+
+// What streams with the same conclusion, under the same domain, add up to.
+struct ConclusionQuery {
+    std::optional<std::string> domain;
+    std::optional<Seconds> since, until;  // as in SourceQuery
+};
+struct ConclusionRow {
+    std::string domain;
+    Conclusion conclusion;
+    Totals totals;
+    std::int64_t streams = 0, sources = 0;
+    Day first_day = 0, last_day = 0;
+    std::int64_t failures = 0, complaints = 0;  // incidents, as SourceRow
+};
+
+struct StreamQuery {
+    std::optional<std::string> domain;  // the policy domain, normalised; it and the domains below it
+    std::optional<IpAddress> ip;
+    std::optional<Seconds> since;       // only streams with records of that day or later
+    bool unsettled = false;             // only those
+    bool provisional = false;           // only those that are settled and whose state is provisional
+    std::int64_t after_id = 0;          // paging
+    std::size_t limit = 0;              // 0 = all
+};
+// A selector that reports tell of under a domain.
+struct SelectorRow {
+    std::string selector, domain;  // d=
+    std::int64_t messages = 0, passed = 0;
+    Day last_day = 0;
+    std::vector<std::string> senders;  // ids of the senders that its streams are attributed to, each once
+};
+
+struct EventQuery {
+    std::optional<Cursor> after;  // nothing: from the beginning
+    std::size_t limit = 0;        // 0 = all
+    // For how long events wait for the attribution of their stream: nothing is given from the first on whose stream is unsettled and that is younger. A reader
+    // waits as long as the last settle() of the store said, if that is longer.
+    Seconds attribution_deadline = 0;
 };
 
 struct DomainRow {
@@ -208,6 +302,8 @@ struct ArfQuery {
 struct ArfRow {
     std::int64_t id = 0;  // in the same series as ReportRow::id
     ArfRecord record;
+    Conclusion conclusion;  // of the record's stream, now
+    AttributionState state = AttributionState::provisional;
     Authenticity authenticity = Authenticity::unknown;
     Seconds stored = 0;
     std::string origin;  // collector and remote key of the message
@@ -286,6 +382,7 @@ struct StoreInfo {
     int schema_version = 0;
     std::int64_t last_sequence = 0, messages = 0, reports = 0, records = 0, quarantined = 0;
     std::int64_t failures = 0, feedback = 0, tls_reports = 0;
+    std::int64_t unsettled = 0;  // streams that wait for their first complete attribution
 };
 
 struct PurgeResult {
@@ -319,9 +416,27 @@ public:
     [[nodiscard]] virtual Result<QuarantineRow> quarantine_entry(std::int64_t id) = 0;
     // gzip of the whole message; not_found where it is kept at its origin.
     [[nodiscard]] virtual Result<std::string> quarantine_content(std::int64_t id) = 0;
-    // Events after `after` (nothing: from the beginning) in order, at most `limit` (0 = all). Returns the cursor of the last one
-    // handed out, or `after` itself. Error cursor_expired: another epoch, or a place that does not exist.
-    [[nodiscard]] virtual Result<Cursor> events(std::optional<Cursor> after, std::size_t limit, FunctionRef<bool(const Event&)> event) = 0;
+    // Events after `query.after` in order, up to the watermark. Returns the cursor of the last one handed out, or `after` itself. An event is the same at every reading.
+    // Error cursor_expired: another epoch, or a place that does not exist.
+    [[nodiscard]] virtual Result<Cursor> events(const EventQuery& query, FunctionRef<bool(const Event&)> event) = 0;
+    // The last sequence that events() gives now.
+    [[nodiscard]] virtual Result<std::int64_t> watermark(Seconds attribution_deadline) = 0;
+    // By domain, then messages, most first.
+    [[nodiscard]] virtual Result<std::vector<ConclusionRow>> conclusions(const ConclusionQuery& query) = 0;
+    // By id. The callback may not use the store.
+    [[nodiscard]] virtual Result<void> streams(const StreamQuery& query, FunctionRef<bool(const StreamRow&)> row) = 0;
+    [[nodiscard]] virtual Result<std::vector<SelectorRow>> selectors(std::string_view domain) = 0;
+    // The newest answer that is kept; nothing: none.
+    [[nodiscard]] virtual Result<std::optional<dns::Answer>> answer(std::string_view name, dns::Type type) = 0;
+    // All that are kept of a question, newest first: each with the time of its last reading; `first_read` beside it.
+    struct PastAnswer {
+        dns::Answer answer;
+        Seconds first_read = 0;
+    };
+    [[nodiscard]] virtual Result<std::vector<PastAnswer>> answers(std::string_view name, dns::Type type) = 0;
+    [[nodiscard]] virtual Result<std::vector<Approval>> approvals() = 0;  // of `whosent approve`
+    // What judged all settled streams last (catalogue, inventory, …): zeros: nothing did.
+    [[nodiscard]] virtual Result<Key128> judged_by() = 0;
     // Recomputes every roll-up and total from the rows and compares; a sentence for each difference.
     [[nodiscard]] virtual Result<std::vector<std::string>> verify() = 0;
     // A consistent copy of the store at `path` (which must not exist), with an epoch of its own, durable on return.
@@ -340,7 +455,19 @@ public:
     [[nodiscard]] virtual Result<void> commit() = 0;
     // Both for a whole batch; outcomes[i] belongs to batch[i].
     [[nodiscard]] Result<std::vector<MessageOutcome>> commit_batch(const std::vector<MessageWrite>& batch);
-    // Not between add and commit.
+    // Judges streams that add() finds new; outlives the writer. Without one they are kept with nothing said, settled and provisional.
+    virtual void set_first_judge(FirstJudge* judge) = 0;
+    // Not between add and commit: from here on to the end.
+    // In one transaction, durable on return. What readers were not yet given takes the conclusion as if it had been there from the beginning; for the rest a revision at a
+    // new sequence is made, with one source.reclassified event a stream, or one for many that go from the same to the same under one domain. A conclusion that says
+    // what is there changes nothing but the state, without an event: later events have it. A provisional one leaves an unsettled stream unsettled.
+    // `attribution_deadline`: readers wait as long, as the store remembers it from here on. Streams that are gone are passed over; of one that is there twice the last counts.
+    [[nodiscard]] virtual Result<SettleOutcome> settle(std::span<const Settlement> settlements, Cause cause, Seconds attribution_deadline) = 0;
+    // Durable on return. The same content as the newest kept: only its times change; another: kept beside it.
+    [[nodiscard]] virtual Result<void> put_answers(std::span<const dns::Answer> answers) = 0;
+    [[nodiscard]] virtual Result<void> approve(const Approval& approval) = 0;  // in the place of one for the same domain and sender
+    [[nodiscard]] virtual Result<bool> revoke(std::string_view domain, std::string_view sender) = 0;  // false: there was none
+    [[nodiscard]] virtual Result<void> set_judged_by(const Key128& key) = 0;
     [[nodiscard]] virtual Result<void> quarantine_drop(std::int64_t id) = 0;
     // Removes what is older than `cutoff`, in batches: reports whose window ended before it, with their rows and what the roll-ups hold of
     // them, failure and feedback reports by ArfRecord::at, entries of the quarantine by the time they were stored.

@@ -7,12 +7,21 @@ namespace whosent::app {
 
 void add_ingest(CommandLine& line);
 void add_sources(CommandLine& line);
+void add_senders(CommandLine& line);
+void add_explain(CommandLine& line);
 void add_domains(CommandLine& line);
 void add_reports(CommandLine& line);
 void add_failures(CommandLine& line);
 void add_complaints(CommandLine& line);
 void add_tls(CommandLine& line);
 void add_report(CommandLine& line);
+void add_approve(CommandLine& line);
+void add_revoke(CommandLine& line);
+void add_approvals(CommandLine& line);
+void add_policy(CommandLine& line);
+void add_resolve(CommandLine& line);
+void add_attribute(CommandLine& line);
+void add_catalogue(CommandLine& line);
 void add_quarantine(CommandLine& line);
 void add_events(CommandLine& line);
 void add_pseudonym(CommandLine& line);

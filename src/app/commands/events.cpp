@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "app/access.hpp"
+#include "app/attribution_setup.hpp"
 #include "app/commands/commands.hpp"
 #include "app/interrupt.hpp"
 #include "whosent/export/encode.hpp"
@@ -50,7 +51,8 @@ Result<Exit> run(Context& context, const Options& options) {
         std::size_t page = options.follow ? kFollowPage : 0;
         if (bounded) page = options.follow ? std::min<std::size_t>(left, kFollowPage) : left;
         std::size_t events = 0;
-        auto next = opened.reader->events(cursor, page, [&](const Event& event) {
+        const store::EventQuery query{cursor, page, attribution_deadline(context.settings)};
+        auto next = opened.reader->events(query, [&](const Event& event) {
             encode_event(line, event, options.format == "cef");
             context.output.write(line);
             ++events;

@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "app/access.hpp"
+#include "app/attribution_run.hpp"
+#include "app/attribution_setup.hpp"
 #include "app/commands/commands.hpp"
 #include "app/interrupt.hpp"
 #include "app/progress.hpp"
@@ -20,7 +22,11 @@ namespace {
 struct Options {
     std::vector<std::string> paths;
     std::string summary = "text";
+    bool wait_dns = false;
 };
+
+// Without --wait-dns: for how long answers are waited for when all is read. Most come within a second; what is slower waits for the next run.
+constexpr std::chrono::seconds kDnsGrace{5};
 
 constexpr std::size_t kNamed = 5;  // quarantined messages that the summary names
 
@@ -28,18 +34,23 @@ struct Summary {
     pipeline::Counts counts;
     double seconds = 0;
     std::vector<std::string> quarantined;  // the first kNamed
+    pipeline::Attributor::Progress attribution;
+    std::int64_t unattributed = 0;  // streams that wait for DNS
 };
 
 // The keys are an interface: scripts read them.
 std::string to_json(const Summary& summary) {
     const auto& c = summary.counts;
+    const auto& a = summary.attribution;
     return fmt::format(
         R"({{"messages":{},"reports":{{"aggregate":{},"failure":{},"feedback":{},"tlsrpt":{}}},"records":{},)"
         R"("duplicates":{{"messages":{},"reports":{}}},)"
-        R"("not_reports":{},"quarantined":{},"diagnostics":{},"bytes_read":{},"bytes_unpacked":{},"seconds":{:.3f}}})"
+        R"("not_reports":{},"quarantined":{},"diagnostics":{},"bytes_read":{},"bytes_unpacked":{},"seconds":{:.3f},)"
+        R"("attribution":{{"settled":{},"reclassified":{},"waiting":{},"dns":{{"asked":{},"cached":{},"failed":{},"timed_out":{},"most_in_flight":{}}}}}}})"
         "\n",
         c.messages, c.aggregate_reports, c.failure_reports, c.feedback_reports, c.tls_reports, c.records, c.duplicate_messages, c.duplicate_reports,
-        c.not_reports, c.quarantined, c.diagnostics, c.bytes_read, c.bytes_unpacked, summary.seconds);
+        c.not_reports, c.quarantined, c.diagnostics, c.bytes_read, c.bytes_unpacked, summary.seconds, a.settled, a.reclassified, summary.unattributed,
+        a.dns.asked, a.dns.cached, a.dns.failed, a.dns.timed_out, a.dns.most_in_flight);
 }
 
 std::string to_text(const Summary& summary) {
@@ -68,6 +79,9 @@ std::string to_text(const Summary& summary) {
         for (const auto& line : summary.quarantined) out += fmt::format("  {}\n", line);
         if (c.quarantined > summary.quarantined.size()) out += fmt::format("  and {} more\n", grouped(c.quarantined - summary.quarantined.size()));
     }
+    if (summary.unattributed > 0) {
+        out += fmt::format("waiting      {} of DNS about who sent it: `whosent attribute` goes on, `ingest --wait-dns` waits\n", counted(static_cast<std::uint64_t>(summary.unattributed), "stream"));
+    }
     return out;
 }
 
@@ -80,8 +94,10 @@ Result<Exit> run(Context& context, const Options& options) {
     const collect::FileList list = collect::list_files(named);
     bool failed = !list.unreadable.empty();
 
+    const AttributionSetup attribution = WHOSENT_TRY(set_up_attribution(context));
     auto store = WHOSENT_TRY(open_or_create(context));
     auto writer = WHOSENT_TRY(store->writer());
+    const auto attributor = WHOSENT_TRY(pipeline::Attributor::create(*store, context.clock, attribution.options()));
     const Pseudonyms pseudonyms = WHOSENT_TRY(open_pseudonyms(context.settings, context.clock));
     // Names of files and folders may hold addresses of people, and what is printed here ends in logs
     const auto tell = [&](const Error& error) { complain(pseudonyms.path(to_string(error))); };
@@ -103,6 +119,7 @@ Result<Exit> run(Context& context, const Options& options) {
         how.jobs = context.settings.jobs;
         how.batch_rows = context.settings.commit_rows;
         how.pseudonyms = &pseudonyms;
+        how.attributor = attributor.get();
         pipeline::Pipeline pipeline(*store, *writer, context.clock, how, on_outcome);
         const Progress progress(pipeline, list.bytes);
         // An error of the store ends the intake, and finish() tells it; any other concerns one file.
@@ -119,6 +136,12 @@ Result<Exit> run(Context& context, const Options& options) {
         finished = pipeline.finish();
         summary.counts = pipeline.counts();
     }
+    if (finished) finished = complete_attribution(*attributor, *writer, options.wait_dns ? std::nullopt : std::optional(kDnsGrace));
+    summary.attribution = attributor->progress();
+    if (finished) {
+        const auto reader = WHOSENT_TRY(store->reader());
+        summary.unattributed = WHOSENT_TRY(reader->info()).unsettled;
+    }
     summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     context.output.write(options.summary == "json" ? to_json(summary) : to_text(summary));
     if (interrupted()) complain("interrupted; what was read until then is stored, and a further run goes on where this one ended");
@@ -133,11 +156,15 @@ void add_ingest(CommandLine& line) {
     auto command = line.command("ingest", "Reads reports out of mail and files, and stores them");
     command.arguments("PATH", options->paths, "Files, folders (with all below), Maildirs, mbox files; - is one message on standard input");
     command.choice("--summary", options->summary, {"text", "json"}, "text (the default), or json: one object on one line");
+    command.flag("--wait-dns", options->wait_dns, "End only when DNS has answered all that who sent it depends on");
+    command.dns_options();
     command.jobs();
     command.examples(
         "Aggregate and failure reports of DMARC, feedback (complaints) and TLS reports, as mail, XML, JSON, gzip or zip; what it is, its content\n"
         "says. What was stored before is told as a duplicate and not stored twice. What cannot be read is kept in the quarantine with the reason.\n"
         "Addresses of people are stored as pseudonyms; the first run makes their key ([privacy] in `whosent config show`).\n"
+        "Everything is stored before DNS is asked who sent it. Without --wait-dns the command ends five seconds after the last report was stored; what is not\n"
+        "answered then waits for the next run, or `whosent attribute`.\n"
         "Exit status 1: a path could not be read, or the store failed. Quarantined messages alone are no failure.\n\n"
         "Examples:\n"
         "  whosent ingest ~/Maildir reports.mbox google.com!example.com!1763683200!1763769599.zip\n"

@@ -10,24 +10,29 @@
 namespace whosent::app {
 namespace {
 
-const std::vector<Column> kRowColumns = {
-    {"row", "ROW", false, 5},
-    {"source_ip", "SOURCE"},
-    {"count", "COUNT"},
-    {"judgement", "JUDGEMENT"},
-    {"dkim_aligned", "", false},
-    {"spf_aligned", "", false},
-    {"disposition", "DISPOSITION", false, 3},
-    {"evaluated_dkim", "", false},
-    {"evaluated_spf", "", false},
-    {"header_from", "FROM", true},
-    {"envelope_from", "", true},
-    {"dkim", "DKIM", true, 1},
-    {"spf", "SPF", true, 1},
-    {"reasons", "REASONS", true, 4},
-    {"envelope_to", "", true},
-    {"detail", "", true},
-};
+std::vector<Column> row_columns() {
+    std::vector<Column> out = {
+        {"row", "ROW", false, 5},
+        {"source_ip", "SOURCE"},
+        {"count", "COUNT"},
+    };
+    append_attribution_columns(out, 6);
+    out.insert(out.end(), {{"judgement", "JUDGEMENT", false, 2},
+                           {"dkim_aligned", "", false},
+                           {"spf_aligned", "", false},
+                           {"disposition", "DISPOSITION", false, 3},
+                           {"evaluated_dkim", "", false},
+                           {"evaluated_spf", "", false},
+                           {"header_from", "FROM", true},
+                           {"envelope_from", "", true},
+                           {"dkim", "DKIM", true, 1},
+                           {"spf", "SPF", true, 1},
+                           {"reasons", "REASONS", true, 4},
+                           {"envelope_to", "", true},
+                           {"detail", "", true},
+                           });
+    return out;
+}
 
 std::vector<Cell> row_cells(const RecordEvent& event) {
     std::vector<std::string> dkim, reasons;
@@ -37,22 +42,22 @@ std::vector<Cell> row_cells(const RecordEvent& event) {
     for (const auto& reason : event.reasons) {
         reasons.push_back(fmt::format("{}{}{}", reason.type, reason.comment.empty() ? "" : ": ", reason.comment));
     }
-    return {static_cast<std::int64_t>(event.ordinal),
-            ip_cell(event.source_ip),
-            number_cell(event.count),
-            std::string(name_of(event.alignment.judgement)),
-            event.alignment.dkim,
-            event.alignment.spf,
-            named(event.disposition),
-            named(event.evaluated_dkim),
-            named(event.evaluated_spf),
-            known(event.header_from),
-            known(event.envelope_from),
-            std::move(dkim),
-            event.spf_domain.empty() && event.spf_result.empty() ? Cell() : Cell(fmt::format("{}={}", event.spf_domain, event.spf_result)),
-            std::move(reasons),
-            known(event.envelope_to),
-            known(event.detail)};
+    std::vector<Cell> out = {static_cast<std::int64_t>(event.ordinal), ip_cell(event.source_ip), number_cell(event.count)};
+    append_attribution(out, event.attribution);
+    out.insert(out.end(), {std::string(name_of(event.alignment.judgement)),
+                           event.alignment.dkim,
+                           event.alignment.spf,
+                           named(event.disposition),
+                           named(event.evaluated_dkim),
+                           named(event.evaluated_spf),
+                           known(event.header_from),
+                           known(event.envelope_from),
+                           std::move(dkim),
+                           event.spf_domain.empty() && event.spf_result.empty() ? Cell() : Cell(fmt::format("{}={}", event.spf_domain, event.spf_result)),
+                           std::move(reasons),
+                           known(event.envelope_to),
+                           known(event.detail)});
+    return out;
 }
 
 ReportHead head_of(const store::ReportDetail& detail) {
@@ -109,7 +114,7 @@ Result<void> for_rows(Context& context, store::Reader& reader, std::int64_t id, 
 
 Result<void> print_table(Context& context, store::Reader& reader, const store::ReportDetail& detail) {
     print_head_table(context.output, head_of(detail));
-    Listing listing(context.output, Format::table, kRowColumns);
+    Listing listing(context.output, Format::table, row_columns());
     WHOSENT_CHECK(for_rows(context, reader, detail.row.id, [&](const Event& event) { listing.add(row_cells(std::get<RecordEvent>(event.body))); }));
     listing.end("The report has no row.");
     return {};
@@ -137,7 +142,7 @@ Result<Exit> show_aggregate(Context& context, store::Reader& reader, const store
     } else if (format == Format::table) {
         WHOSENT_CHECK(print_table(context, reader, detail));
     } else {
-        Listing listing(context.output, format, kRowColumns);
+        Listing listing(context.output, format, row_columns());
         WHOSENT_CHECK(for_rows(context, reader, detail.row.id, [&](const Event& event) { listing.add(row_cells(std::get<RecordEvent>(event.body))); }));
         listing.end();
     }

@@ -41,6 +41,7 @@ std::string shown(std::string_view name, const Cell& cell) {
 }  // namespace
 
 void ReportHead::add(std::string_view name, Cell value) {
+    if (name.empty()) return;  // a table's own
     if (const auto* text = std::get_if<std::string>(&value); text != nullptr && text->empty()) return;
     if (const auto* list = std::get_if<std::vector<std::string>>(&value); list != nullptr && list->empty()) return;
     if (!std::holds_alternative<std::monostate>(value)) fields.emplace_back(name, std::move(value));

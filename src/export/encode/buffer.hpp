@@ -46,6 +46,7 @@ public:
     void written(char* to) noexcept { cursor_ = to; }
 
     [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(cursor_ - out_.data()); }
+    [[nodiscard]] std::string_view since(std::size_t from) const noexcept { return {out_.data() + from, size() - from}; }
     [[nodiscard]] char back() const noexcept { return cursor_[-1]; }
     // Takes back what was written after the size was `to`.
     void cut(std::size_t to) noexcept { cursor_ = out_.data() + to; }

@@ -205,27 +205,41 @@ void append_pairs(Buffer& buffer, const Fields& fields, const Fragments& fragmen
     }
 }
 
+// In UTF-16, as Text counts.
+std::size_t width_of(std::string_view utf8) noexcept {
+    std::size_t units = 0;
+    for (const char c : utf8) {
+        const auto byte = static_cast<unsigned char>(c);
+        units += (byte & 0xC0) == 0x80 ? 0 : byte >= 0xF0 ? 2 : 1;
+    }
+    return units;
+}
+
 // The fields without a key of their own, as words of msg.
 template <class Fields, class Fragments, class Body>
 void append_words(Buffer& buffer, const Fields& fields, const Fragments& fragments, const Body& body) {
-    std::string_view before = " msg=";
+    const std::size_t before = buffer.size();
+    buffer.add(std::string_view(" msg="));
+    const std::size_t first = buffer.size();
+    std::size_t counted = first, used = 0;
     for (std::size_t i = 0; i < fields.size(); ++i) {
         if (!is_word(fields[i].cef)) continue;
         const Value value = fields[i].get(body);
         if (value.kind == Value::Kind::absent) continue;
         const std::size_t begin = buffer.size();
-        buffer.add(before);
+        if (begin > first) buffer.add(' ');
         buffer.add(fragments[i]);
         const std::size_t start = buffer.size();
-        constexpr std::size_t kLongestWord = 300;  // a list of names; others are below 30
-        append_value(buffer, value, kLongestWord);
+        used += width_of(buffer.since(counted));
+        counted = start;
+        append_value(buffer, value, std::min<std::size_t>(fields[i].cef.limit, used < kMsgLimit ? kMsgLimit - used : 0));
         while (buffer.size() > start && buffer.back() == ' ') buffer.cut(buffer.size() - 1);
-        if (buffer.size() == start) {
-            buffer.cut(begin);
-            continue;
-        }
-        before = " ";
+        if (buffer.size() > start) continue;
+        used -= start - begin;  // a blank and a word of our own, in ASCII
+        buffer.cut(begin);
+        counted = begin;
     }
+    if (buffer.size() == first) buffer.cut(before);
 }
 
 std::string_view human_name(const RecordEvent& record) noexcept {
@@ -242,6 +256,7 @@ std::string_view human_name(const ArfEvent& arf) noexcept {
     return arf.kind == ArfEvent::Kind::failure ? "Authentication failure reported" : "Complaint about a mail";
 }
 std::string_view human_name(const TlsFailureEvent&) noexcept { return "TLS failure reported"; }
+std::string_view human_name(const ReclassifiedEvent&) noexcept { return "Source reclassified"; }
 
 // CEF:0|vendor|product|version|event class|name|severity| - all of our own making, so that there is nothing to escape.
 template <class Body>

@@ -2,6 +2,7 @@
 // its line in schemas/event.schema.json and docs/events.md); a new format is one more column.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -25,8 +26,10 @@ inline constexpr CefKey kNowhere{};
 constexpr CefKey cs(std::string_view name, std::string_view label) { return {name, label, 4000}; }
 constexpr CefKey flex(std::string_view name, std::string_view label) { return {name, label, 1023}; }
 constexpr CefKey cn(std::string_view name, std::string_view label) { return {name, label, 0}; }
-// Not a key of its own: a word `name:value` in msg. The values are short words and numbers, so that msg stays below its 1023.
-constexpr CefKey in_msg(std::string_view word) { return {"", word, 0}; }
+// Not a key of its own: a word `name:value` in msg. Its value may be `limit` characters long, and no longer than what is left of msg: numbers
+// and the standards' words come first.
+constexpr CefKey in_msg(std::string_view word, std::uint16_t limit = 300) { return {"", word, limit}; }
+inline constexpr std::uint16_t kMsgLimit = 1023;
 
 inline constexpr CefKey kIpv6Source{"c6a2", "Source IPv6 Address"}, kIpv6Destination{"c6a3", "Destination IPv6 Address"};
 
@@ -37,38 +40,66 @@ constexpr bool is_word(const CefKey& key) { return key.name.empty() && !key.labe
 
 template <class Body>
 struct Field {
-    // Where it stands in JSON: "name" or "group.name"; empty: not there. The fields of a group are neighbours, and the first of them is
-    // never absent.
+    // Where it stands in JSON: "name" or "group.name"; empty: not there. The fields of a group are neighbours. Where the first of them is absent the
+    // others are, too; that may be only in a group that follows another.
     std::string_view path;
     CefKey cef;
     Value (*get)(const Body&);
 };
 
-// How much a human should care, 0 to 10 as CEF has it. A row that passes is 1; one that fails and is explained by forwarding or
-// a list 3; other failures are the graver the nearer the mail came to the recipient: rejected 4, quarantined 5, delivered 6 (also
-// when the disposition is unknown). A reported failure is as grave as a row with its delivery result. A complaint is 5, about fraud or
-// malware 7. A TLS failure is 5 where a policy asked for TLS, so that mail may not have come, else 3. A report that could not be read is 3.
-[[nodiscard]] constexpr std::int64_t severity_of(const RecordEvent& record) noexcept {
-    switch (record.alignment.judgement) {
+// What became of the mail; delivered also when nothing says so.
+enum class Fate : std::uint8_t { rejected, quarantined, delivered };
+[[nodiscard]] constexpr Fate fate_of(const RecordEvent& record) noexcept {
+    return record.disposition == Disposition::reject ? Fate::rejected : record.disposition == Disposition::quarantine ? Fate::quarantined : Fate::delivered;
+}
+[[nodiscard]] constexpr Fate fate_of(const ArfEvent& arf) noexcept {
+    const bool quarantined = arf.delivery_result == "spam" || arf.delivery_result == "policy";
+    return arf.delivery_result == "reject" ? Fate::rejected : quarantined ? Fate::quarantined : Fate::delivered;
+}
+[[nodiscard]] constexpr std::int64_t failed(Fate fate, std::int64_t delivered) noexcept {
+    return fate == Fate::rejected ? 4 : fate == Fate::quarantined ? 5 : delivered;
+}
+
+// How much a human should care, 0 to 10 as CEF has it. The verdict says it, and of what nobody authenticated also the fate of the mail. A
+// stream without a verdict is judged by what its report says alone: a row that passes is 1, one that forwarding or a list explains 3, and a
+// failure the graver the nearer the mail came to the recipient. A complaint is at least 5, about fraud or malware 7. What is judged anew is
+// worth a look: at least 3. A TLS failure is 5 where a policy asked for TLS, so that mail may not have come, else 3. A report that could not be read is 3.
+[[nodiscard]] constexpr std::int64_t severity_of(VerdictKind verdict, Fate fate, std::int64_t undetermined) noexcept {
+    switch (verdict) {
+        case VerdictKind::authorized: return 1;
+        case VerdictKind::forwarded: return 3;
+        case VerdictKind::misaligned: return 5;
+        case VerdictKind::unapproved_pass:
+        case VerdictKind::unapproved_sender: return 6;
+        case VerdictKind::spoofed: return failed(fate, 7);
+        case VerdictKind::undetermined: break;
+    }
+    return undetermined;
+}
+[[nodiscard]] constexpr std::int64_t severity_of(Judgement judgement, Fate fate) noexcept {
+    switch (judgement) {
         case Judgement::pass: return 1;
         case Judgement::forwarded:
         case Judgement::mailing_list: return 3;
         case Judgement::fail: break;
     }
-    if (record.disposition == Disposition::reject) return 4;
-    if (record.disposition == Disposition::quarantine) return 5;
-    return 6;
+    return failed(fate, 6);
+}
+[[nodiscard]] constexpr std::int64_t severity_of(const RecordEvent& record) noexcept {
+    return severity_of(record.attribution.verdict, fate_of(record), severity_of(record.alignment.judgement, fate_of(record)));
 }
 [[nodiscard]] constexpr std::int64_t severity_of(const QuarantineEvent&) noexcept { return 3; }
 
 [[nodiscard]] constexpr std::int64_t severity_of(const ArfEvent& arf) noexcept {
-    if (arf.kind == ArfEvent::Kind::complaint) return arf.feedback_type == "fraud" || arf.feedback_type == "virus" ? 7 : 5;
-    if (arf.delivery_result == "reject") return 4;
-    if (arf.delivery_result == "spam" || arf.delivery_result == "policy") return 5;
-    return 6;
+    if (arf.kind == ArfEvent::Kind::failure) return severity_of(arf.attribution.verdict, fate_of(arf), failed(fate_of(arf), 6));
+    const std::int64_t least = arf.feedback_type == "fraud" || arf.feedback_type == "virus" ? 7 : 5;
+    return std::max(least, severity_of(arf.attribution.verdict, Fate::delivered, least));
 }
 [[nodiscard]] constexpr std::int64_t severity_of(const TlsFailureEvent& failure) noexcept {
     return failure.policy_type == "sts" || failure.policy_type == "tlsa" ? 5 : 3;
+}
+[[nodiscard]] constexpr std::int64_t severity_of(const ReclassifiedEvent& change) noexcept {
+    return std::max(std::int64_t{3}, severity_of(change.after.verdict, Fate::delivered, 3));
 }
 
 [[nodiscard]] inline std::int64_t severity_of(const Event& event) noexcept {
@@ -118,18 +149,37 @@ constexpr auto stream_fields(CefKey envelope_from) {
     };
 }
 
-// Nothing says yet who sent it: the first revision of an attribution is a later event.
+// Host is a domain, or else the name of a network's owner, which is no value for a key that takes a domain.
+constexpr Value host_domain(std::string_view host) { return is_domain(host) ? Value(host) : Value(); }
+constexpr Value network_owner(std::string_view host) { return is_domain(host) ? Value() : Value(host); }
+
+// What is thought of the stream. Remedy is a sentence and the last word of msg, so that nothing in it passes for another word.
 template <class S>
 constexpr auto attribution_fields() {
     return std::array{
-        Field<S>{"attribution.revision", cn("cn2", "attribution_revision"), [](const S&) { return Value(std::int64_t{0}); }},
-        Field<S>{"attribution.state", flex("flexString1", "attribution_state"), [](const S&) { return Value(std::string_view("provisional")); }},
+        Field<S>{"attribution.revision", cn("cn2", "attribution_revision"), [](const S& s) { return Value(s.attribution.revision); }},
+        Field<S>{"attribution.state", in_msg("attribution_state"), [](const S& s) { return Value(name_of(s.attribution.state)); }},
+        Field<S>{"attribution.sender", {"sourceServiceName", "", 1023}, [](const S& s) { return Value(s.attribution.sender); }},
+        Field<S>{"attribution.sender_name", kNowhere, [](const S& s) { return Value(s.attribution.sender_name); }},
+        Field<S>{"attribution.confidence", in_msg("confidence"), [](const S& s) { return Value(name_of(s.attribution.confidence)); }},
+        Field<S>{"attribution.carrier", in_msg("carrier", 63), [](const S& s) { return Value(s.attribution.carrier); }},
+        Field<S>{"attribution.via", in_msg("via", 63), [](const S& s) { return Value(s.attribution.via); }},
+        Field<S>{"attribution.candidates", in_msg("candidates", 100), [](const S& s) { return Value(s.attribution.candidates); }},
+        Field<S>{"attribution.host", kNowhere, [](const S& s) { return Value(s.attribution.host); }},
+        Field<S>{"", {"sourceDnsDomain", "", 255}, [](const S& s) { return host_domain(s.attribution.host); }},
+        Field<S>{"", in_msg("network", 100), [](const S& s) { return network_owner(s.attribution.host); }},
+        Field<S>{"verdict.name", flex("flexString1", "verdict"), [](const S& s) { return Value(name_of(s.attribution.verdict)); }},
+        Field<S>{"verdict.reason", {"reason", "", 1023}, [](const S& s) { return Value(s.attribution.reason); }},
+        Field<S>{"verdict.remedy", in_msg("remedy", kMsgLimit), [](const S& s) { return Value(s.attribution.remedy); }},
     };
 }
 
 // A number of mails or sessions: cnt is a 32-bit integer.
 constexpr Value small(std::optional<std::int64_t> count) { return count && fits_cef_integer(*count) ? Value(count) : Value(); }
 constexpr Value large(std::optional<std::int64_t> count) { return count && !fits_cef_integer(*count) ? Value(count) : Value(); }
+
+constexpr std::optional<Seconds> first_second(std::optional<Day> day) { return day ? std::optional(*day * kSecondsPerDay) : std::nullopt; }
+constexpr std::optional<Seconds> last_second(std::optional<Day> day) { return day ? std::optional((*day + 1) * kSecondsPerDay - 1) : std::nullopt; }
 
 using Row = RecordEvent;
 inline constexpr auto kRecordFields = joined(std::array{
@@ -156,7 +206,7 @@ inline constexpr auto kRecordFields = joined(std::array{
     Field<Row>{"row.disposition", {"act", "", 63}, [](const Row& r) { return Value::word(r.disposition); }},
     Field<Row>{"row.evaluated_dkim", in_msg("evaluated_dkim"), [](const Row& r) { return Value::word(r.evaluated_dkim); }},
     Field<Row>{"row.evaluated_spf", in_msg("evaluated_spf"), [](const Row& r) { return Value::word(r.evaluated_spf); }},
-    Field<Row>{"row.reasons", {"reason", "", 1023}, [](const Row& r) { return Value(r.reasons); }},
+    Field<Row>{"row.reasons", {"requestContext", "", 2048}, [](const Row& r) { return Value(r.reasons); }},
     Field<Row>{"row.envelope_to", {"duser", "", 1023}, [](const Row& r) { return Value(domain_part(r.envelope_to)); }},
     Field<Row>{"row.detail", kNowhere, [](const Row& r) { return Value::json_object(r.detail); }},
 }, stream_fields<Row>({"suser", "", 1023}), std::array{
@@ -178,8 +228,9 @@ inline constexpr auto kArfFields = joined(std::array{
     Field<Arf>{"report.reported_at", cn("deviceCustomDate1", "reported_at"), [](const Arf& a) { return Value::time(a.reported_at); }},
     Field<Arf>{"report.authenticity", in_msg("authenticity"), [](const Arf& a) { return Value(name_of(a.authenticity)); }},
     Field<Arf>{"report.derived", in_msg("derived"), [](const Arf& a) { return Value(a.derived); }},
-    Field<Arf>{"report.feedback_type", {"cat", "", 1023}, [](const Arf& a) { return Value(a.feedback_type); }},
-    Field<Arf>{"report.auth_failure", {"reason", "", 1023}, [](const Arf& a) { return Value(a.auth_failure); }},
+    Field<Arf>{"report.feedback_type", kNowhere, [](const Arf& a) { return Value(a.feedback_type); }},
+    Field<Arf>{"report.auth_failure", kNowhere, [](const Arf& a) { return Value(a.auth_failure); }},
+    Field<Arf>{"", {"cat", "", 1023}, [](const Arf& a) { return Value(a.kind == Arf::Kind::failure && !a.auth_failure.empty() ? a.auth_failure : a.feedback_type); }},
     Field<Arf>{"report.delivery_result", {"act", "", 63}, [](const Arf& a) { return Value(a.delivery_result); }},
     Field<Arf>{"", {"outcome", "", 63}, [](const Arf& a) { return a.kind == Arf::Kind::failure ? Value(std::string_view("failure")) : Value(); }},
     Field<Arf>{"report.identity_alignment", kNowhere, [](const Arf& a) { return Value(a.identity_alignment); }},
@@ -250,12 +301,64 @@ inline constexpr std::array kQuarantineFields{
     Field<Quarantined>{"quarantine.bytes", cn("cn2", "bytes"), [](const Quarantined& q) { return Value(static_cast<std::int64_t>(q.bytes)); }},
 };
 
+// In CEF, what is thought now stands where the other classes have it, so that a search for a verdict or a sender finds both.
+using Change = ReclassifiedEvent;
+inline constexpr std::array kReclassifiedFields{
+    // type 1 = aggregated: it tells of `cnt` messages, which were told of before.
+    Field<Change>{"", {"type"}, [](const Change&) { return Value(std::int64_t{1}); }},
+
+    Field<Change>{"change.streams", in_msg("streams"), [](const Change& c) { return Value(c.streams); }},
+    Field<Change>{"change.rows", in_msg("rows"), [](const Change& c) { return Value(c.rows); }},
+    Field<Change>{"change.messages", kNowhere, [](const Change& c) { return Value(c.messages); }},
+    Field<Change>{"", {"cnt"}, [](const Change& c) { return small(c.messages); }},
+    Field<Change>{"", cn("cn1", "count"), [](const Change& c) { return large(c.messages); }},
+    Field<Change>{"change.begin", {"start"}, [](const Change& c) { return Value::time(first_second(c.first_day)); }},
+    Field<Change>{"change.end", {"end"}, [](const Change& c) { return Value::time(last_second(c.last_day)); }},
+    Field<Change>{"change.domain", cs("cs2", "policy_domain"), [](const Change& c) { return Value(domain_part(c.domain)); }},
+    Field<Change>{"change.cause", {"cat", "", 1023}, [](const Change& c) { return Value(c.cause); }},
+
+    Field<Change>{"stream.id", cs("cs6", "stream_id"), [](const Change& c) { return c.stream ? Value(*c.stream) : Value(); }},
+    Field<Change>{"stream.source_ip", kNowhere, [](const Change& c) { return c.stream ? Value::ip(c.source_ip) : Value(); }},
+    Field<Change>{"", {"src"}, [](const Change& c) { return c.stream ? Value::v4(c.source_ip) : Value(); }},
+    Field<Change>{"", kIpv6Source, [](const Change& c) { return c.stream ? Value::v6(c.source_ip) : Value(); }},
+    Field<Change>{"stream.header_from", cs("cs1", "header_from"), [](const Change& c) { return c.stream ? Value(domain_part(c.header_from)) : Value(); }},
+
+    Field<Change>{"before.revision", in_msg("before_revision"), [](const Change& c) { return Value(c.before.revision); }},
+    Field<Change>{"before.state", in_msg("before_state"), [](const Change& c) { return Value(name_of(c.before.state)); }},
+    Field<Change>{"before.sender", cs("cs3", "before_sender"), [](const Change& c) { return Value(c.before.sender); }},
+    Field<Change>{"before.sender_name", kNowhere, [](const Change& c) { return Value(c.before.sender_name); }},
+    Field<Change>{"before.confidence", in_msg("before_confidence"), [](const Change& c) { return Value(name_of(c.before.confidence)); }},
+    Field<Change>{"before.carrier", kNowhere, [](const Change& c) { return Value(c.before.carrier); }},
+    Field<Change>{"before.via", kNowhere, [](const Change& c) { return Value(c.before.via); }},
+    Field<Change>{"before.candidates", kNowhere, [](const Change& c) { return Value(c.before.candidates); }},
+    Field<Change>{"before.host", cs("cs5", "before_host"), [](const Change& c) { return Value(c.before.host); }},
+    Field<Change>{"before.verdict", flex("flexString2", "before_verdict"), [](const Change& c) { return Value(name_of(c.before.verdict)); }},
+    Field<Change>{"before.reason", cs("cs4", "before_reason"), [](const Change& c) { return Value(c.before.reason); }},
+    Field<Change>{"before.remedy", kNowhere, [](const Change& c) { return Value(c.before.remedy); }},
+
+    Field<Change>{"after.revision", cn("cn2", "attribution_revision"), [](const Change& c) { return Value(c.after.revision); }},
+    Field<Change>{"after.state", in_msg("attribution_state"), [](const Change& c) { return Value(name_of(c.after.state)); }},
+    Field<Change>{"after.sender", {"sourceServiceName", "", 1023}, [](const Change& c) { return Value(c.after.sender); }},
+    Field<Change>{"after.sender_name", kNowhere, [](const Change& c) { return Value(c.after.sender_name); }},
+    Field<Change>{"after.confidence", in_msg("confidence"), [](const Change& c) { return Value(name_of(c.after.confidence)); }},
+    Field<Change>{"after.carrier", in_msg("carrier", 63), [](const Change& c) { return Value(c.after.carrier); }},
+    Field<Change>{"after.via", in_msg("via", 63), [](const Change& c) { return Value(c.after.via); }},
+    Field<Change>{"after.candidates", in_msg("candidates", 100), [](const Change& c) { return Value(c.after.candidates); }},
+    Field<Change>{"after.host", kNowhere, [](const Change& c) { return Value(c.after.host); }},
+    Field<Change>{"", {"sourceDnsDomain", "", 255}, [](const Change& c) { return host_domain(c.after.host); }},
+    Field<Change>{"", in_msg("network", 100), [](const Change& c) { return network_owner(c.after.host); }},
+    Field<Change>{"after.verdict", flex("flexString1", "verdict"), [](const Change& c) { return Value(name_of(c.after.verdict)); }},
+    Field<Change>{"after.reason", {"reason", "", 1023}, [](const Change& c) { return Value(c.after.reason); }},
+    Field<Change>{"after.remedy", in_msg("remedy", kMsgLimit), [](const Change& c) { return Value(c.after.remedy); }},
+};
+
 template <class Body>
 constexpr const auto& fields_of() {
     if constexpr (std::is_same_v<Body, RecordEvent>) return kRecordFields;
     if constexpr (std::is_same_v<Body, QuarantineEvent>) return kQuarantineFields;
     if constexpr (std::is_same_v<Body, ArfEvent>) return kArfFields;
     if constexpr (std::is_same_v<Body, TlsFailureEvent>) return kTlsFailureFields;
+    if constexpr (std::is_same_v<Body, ReclassifiedEvent>) return kReclassifiedFields;
 }
 
 }  // namespace whosent::encode

@@ -20,6 +20,12 @@ inline constexpr Seconds kLastTime = 253'402'300'799;
     return at == std::string_view::npos ? text : text.substr(at + 1);
 }
 
+// Written like the name of a host: labels of letters, digits, hyphens and underscores with dots between them.
+[[nodiscard]] constexpr bool is_domain(std::string_view text) noexcept {
+    constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    return text.contains('.') && text.find_first_not_of(kCharacters) == std::string_view::npos;
+}
+
 struct Value {
     enum class Kind : std::uint8_t { absent, text, number, boolean, time, address, key, dkim, spf, reasons, texts, domains, authentication, object };
 

@@ -61,6 +61,9 @@ public:
     }
     void reset() { sqlite3_reset(statement_); }
 
+    [[nodiscard]] int columns() const { return sqlite3_column_count(statement_); }
+    [[nodiscard]] int type(int column) const { return sqlite3_column_type(statement_, column); }  // SQLITE_NULL, ...
+    [[nodiscard]] double real(int column) const { return sqlite3_column_double(statement_, column); }
     [[nodiscard]] std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
     [[nodiscard]] bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
     [[nodiscard]] bool is_integer(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_INTEGER; }

@@ -6,7 +6,7 @@
 namespace whosent::store::sqlite {
 namespace {
 
-constexpr int kColumns = 12;  // the widest table has 11
+constexpr int kColumns = 16;  // as many as the widest table has
 
 struct Source {
     std::size_t rows = 0;

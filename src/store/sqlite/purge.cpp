@@ -1,7 +1,8 @@
 // Removing what is old, kind by kind. Of a message its SHA-256 stays, so that a re-run over an old mailbox does not bring it back, and the rest
 // goes with the last that it brought; of names (domains, selectors, organizations) the dictionary stays; sources and streams go with
-// their last use. Events are rendered from what they tell of and go with it; those of the quarantine, which outlive their entries, go
-// when the quarantine or the aggregate reports of their time do.
+// their last use. Events are rendered from what they tell of and go with it; those of the quarantine and of reclassified sources, which outlive
+// what they tell of, go when the aggregate reports of their time do (the quarantine's also with the quarantine). So do answers of DNS.
+// Approvals stay.
 #include <array>
 #include <limits>
 
@@ -22,7 +23,13 @@ constexpr std::string_view kOldTlsReports =
 constexpr std::string_view kOldFailures = "(kind = 0 AND at < ?1)", kOldFeedback = "(kind <> 0 AND at < ?1)";
 constexpr std::string_view kOldEntries = "(stored < ?1)";
 
-bool takes_quarantine_events(DataKind kind) { return kind == DataKind::aggregate || kind == DataKind::quarantine; }
+// Events that stand for themselves, with the kinds of data that they go with.
+struct LoneEvents {
+    std::string_view table;
+    bool quarantine;  // of that, too
+};
+constexpr LoneEvents kLoneEvents[] = {{"quarantine_event", true}, {"reclassification", false}};
+bool goes_with(const LoneEvents& events, DataKind kind) { return kind == DataKind::aggregate || (events.quarantine && kind == DataKind::quarantine); }
 
 // Messages that nothing in the store is of, and that hold more than their hash.
 constexpr std::string_view kUnusedMessages =
@@ -74,10 +81,18 @@ Result<PurgeResult> SqliteWriter::purge_older_than(DataKind kind, Seconds cutoff
         WHOSENT_CHECK(purge_messages(messages, so_far));
         return true;
     }));
-    if (takes_quarantine_events(kind)) {
-        // few: one for each message that could not be read
-        WHOSENT_CHECK(database_->run("DELETE FROM quarantine_event WHERE stored < ?", cutoff));
-        result.events = database_->changes();
+    for (const LoneEvents& events : kLoneEvents) {
+        if (!goes_with(events, kind)) continue;
+        // few: one for each message that could not be read, or source that turned out to be another
+        WHOSENT_CHECK(database_->run("DELETE FROM " + std::string(events.table) + " WHERE stored < ?", cutoff));
+        result.events += database_->changes();
+    }
+    if (kind == DataKind::aggregate) {
+        constexpr int kAnswersAtOnce = 10'000;
+        WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult&) -> Result<bool> {
+            WHOSENT_CHECK(database_->run("DELETE FROM dns_answer WHERE id IN (SELECT id FROM dns_answer WHERE last_read < ? LIMIT ?)", cutoff, kAnswersAtOnce));
+            return database_->changes() > 0;
+        }));
     }
     return result;
 }
@@ -230,8 +245,10 @@ Result<PurgeResult> SqliteReader::count_older_than(DataKind kind, Seconds cutoff
     case DataKind::tls: result.tls_reports = WHOSENT_TRY(count(tables[2], kOldTlsReports)); break;
     case DataKind::quarantine: result.quarantined = WHOSENT_TRY(count(tables[3], kOldEntries));
     }
-    if (takes_quarantine_events(kind))
-        result.events = WHOSENT_TRY(database_->integer("SELECT count(*) FROM quarantine_event WHERE stored < ?1", cutoff));
+    for (const LoneEvents& events : kLoneEvents) {
+        if (goes_with(events, kind))
+            result.events += WHOSENT_TRY(database_->integer("SELECT count(*) FROM " + std::string(events.table) + " WHERE stored < ?1", cutoff));
+    }
     std::string unused = "SELECT count(*) FROM message WHERE collector <> 0";
     for (const Table& table : tables) {
         unused += " AND id NOT IN (SELECT message FROM " + std::string(table.name);

@@ -35,8 +35,8 @@ Result<SqliteReader::ArfEntry> SqliteReader::read_arf(const Statement& row) {
     record.stream.spf_domain = from.spf_domain;
     record.stream.spf_scope = from.spf_scope;
     record.stream.spf_result = from.spf_result;
-    record.stream.adkim = from.adkim;
-    record.stream.aspf = from.aspf;
+    record.stream.adkim = from.modes.adkim;
+    record.stream.aspf = from.modes.aspf;
     record.stream.alignment = flags.alignment;
     record.domain = *WHOSENT_TRY(name(row.integer(kArfDomainColumn)));
     record.kind = static_cast<ArfKind>(row.integer(kArfKindColumn));
@@ -72,6 +72,16 @@ Result<SqliteReader::ArfEntry> SqliteReader::read_arf(const Statement& row) {
     return entry;
 }
 
+Result<void> SqliteReader::add_conclusion(std::int64_t stream, ArfRow& row) {
+    Statement& query = *WHOSENT_TRY(database_->statement("SELECT conclusion, attribution FROM stream WHERE id = ?"));
+    const ResetGuard guard(query);
+    query.bind(stream);
+    if (!WHOSENT_TRY(query.step())) return {};
+    row.conclusion = WHOSENT_TRY(conclusion(query.integer(0)))->conclusion;
+    row.state = StreamAttribution::unpack(query.integer(1)).state;
+    return {};
+}
+
 Result<void> SqliteReader::arf_reports(const ArfQuery& query, FunctionRef<bool(const ArfRow&)> row) {
     constexpr Seconds kFirst = std::numeric_limits<Seconds>::min(), kLast = std::numeric_limits<Seconds>::max();
     // Whole days, as for sources.
@@ -105,6 +115,7 @@ Result<void> SqliteReader::arf_reports(const ArfQuery& query, FunctionRef<bool(c
                 if (!WHOSENT_TRY(wanted(page_query.integer(kArfDomainColumn)))) continue;
                 ArfEntry entry = WHOSENT_TRY(read_arf(page_query));
                 entry.row.origin = WHOSENT_TRY(message_origin(entry.message));
+                WHOSENT_CHECK(add_conclusion(page_query.integer(kArfStreamColumn), entry.row));
                 page.push_back(std::move(entry.row));
                 if (given + page.size() == query.limit) break;
             }
@@ -130,6 +141,7 @@ Result<ArfDetail> SqliteReader::arf_report(std::int64_t id) {
     ArfDetail detail;
     detail.row = std::move(entry.row);
     detail.row.origin = WHOSENT_TRY(message_origin(entry.message));
+    WHOSENT_CHECK(add_conclusion(query.integer(kArfStreamColumn), detail.row));
     detail.containers = std::move(entry.containers);
     detail.diagnostics_dropped = entry.diagnostics_dropped;
     WHOSENT_CHECK(read_diagnostics(*database_, id, entry.message, detail.diagnostics, detail.message_diagnostics));

@@ -1,4 +1,4 @@
-// Records, failures, complaints, TLS failures and quarantine events as events, in the order of their sequence.
+// Records, failures, complaints, TLS failures, reclassifications and quarantine events as events, in the order of their sequence.
 #include <algorithm>
 #include <array>
 
@@ -10,11 +10,15 @@ namespace whosent::store::sqlite {
 namespace {
 
 constexpr std::int64_t kPage = 2000;                    // records read in one transaction
-constexpr std::size_t kRememberedStreams = 192 * 1024;  // 176 bytes each
+constexpr std::size_t kRememberedStreams = 192 * 1024;  // 200 bytes each
+constexpr std::size_t kRememberedConclusions = 8 * 1024;  // some KB each at most
 constexpr std::size_t kRememberedNames = 128 * 1024;    // some 100 bytes each
 constexpr std::size_t kEventIdBytes = 20;               // 40 characters
 
 constexpr std::string_view kRecordColumns = "SELECT sequence, stream, count, flags, envelope_to, reasons, detail FROM record ";
+constexpr std::string_view kReclassificationColumns =
+    "SELECT c.sequence, c.id, c.stored, c.cause, c.domain, c.stream, c.ip, c.header_from, c.before_conclusion, c.before_revision, c.before_state, "
+    "c.after_conclusion, c.after_revision, c.after_state, c.streams, c.rows, c.messages, c.first_day, c.last_day FROM reclassification c ";
 
 template <class Value>
 std::optional<Value> optional(const Statement& row, int column) {
@@ -33,6 +37,8 @@ std::string_view cut(std::string_view& text, char end) {
 }  // namespace
 
 void SqliteReader::forget_old() {
+    if (conclusions_.size() > kRememberedConclusions) conclusions_.clear();
+    if (revisions_.size() > kRememberedStreams) revisions_.clear();
     if (names_.size() <= kRememberedNames && streams_.size() <= kRememberedStreams) return;
     streams_.clear();
     if (names_.size() > kRememberedNames) names_.clear();
@@ -53,12 +59,12 @@ Result<std::string_view> SqliteReader::text_of(const Statement& row, int column)
     return std::string_view(*WHOSENT_TRY(name(row.integer(column))));
 }
 
-Result<const SqliteReader::ResolvedStream*> SqliteReader::stream(std::int64_t id) {
+Result<SqliteReader::ResolvedStream*> SqliteReader::stream(std::int64_t id) {
     const auto [place, added] = streams_.try_emplace(id);
     ResolvedStream& result = place->second;
     if (!added) return &result;
     Statement& query = *WHOSENT_TRY(database_->statement(
-        "SELECT s.key, o.ip, s.header_from, s.envelope_from, s.dkim, s.spf_domain, s.spf_scope, s.spf_result, s.modes "
+        "SELECT s.key, o.ip, s.header_from, s.envelope_from, s.dkim, s.spf_domain, s.spf_scope, s.spf_result, s.modes, s.conclusion, s.attribution "
         "FROM stream s LEFT JOIN source o ON o.id = s.source WHERE s.id = ?"));
     const ResetGuard guard(query);
     query.bind(id);
@@ -71,8 +77,10 @@ Result<const SqliteReader::ResolvedStream*> SqliteReader::stream(std::int64_t id
     result.spf_domain = *WHOSENT_TRY(name(query.integer(5)));
     result.spf_scope = *WHOSENT_TRY(name(query.integer(6)));
     result.spf_result = *WHOSENT_TRY(name(query.integer(7)));
-    result.adkim = query.integer(8) & 1 ? AlignmentMode::strict : AlignmentMode::relaxed;
-    result.aspf = query.integer(8) & 2 ? AlignmentMode::strict : AlignmentMode::relaxed;
+    result.modes = StreamModes::unpack(query.integer(8));
+    result.conclusion = query.integer(9);
+    result.attribution = query.integer(10);
+    result.settled = settled_;
     return &result;
 }
 
@@ -80,7 +88,7 @@ Result<bool> SqliteReader::load_report(std::int64_t sequence) {
     if (sequence >= context_.first_sequence && sequence < context_.first_sequence + context_.rows) return true;
     Statement& query = *WHOSENT_TRY(database_->statement(
         "SELECT id, first_sequence, rows, window_begin, window_end, stored, domain, org, report_id, authenticity, p, sp, np, pct, "
-        "superseded_by IS NOT NULL, identity, rows_hash FROM report WHERE first_sequence <= ? AND rows > 0 ORDER BY first_sequence DESC LIMIT 1"));
+        "came_superseded, identity, rows_hash FROM report WHERE first_sequence <= ? AND rows > 0 ORDER BY first_sequence DESC LIMIT 1"));
     const ResetGuard guard(query);
     query.bind(sequence);
     if (!WHOSENT_TRY(query.step())) return false;
@@ -98,7 +106,7 @@ Result<bool> SqliteReader::load_report(std::int64_t sequence) {
     context_.sp = optional<Policy>(query, 11);
     context_.np = optional<Policy>(query, 12);
     context_.pct = optional<int>(query, 13);
-    context_.superseded = query.integer(14) != 0;
+    context_.came_superseded = query.integer(14) != 0;
     context_.id_prefix = query.text(15);
     context_.id_prefix += query.text(16);
     // A report that failed authentication may be stored beside its like that did not.
@@ -106,7 +114,9 @@ Result<bool> SqliteReader::load_report(std::int64_t sequence) {
     return sequence < context_.first_sequence + context_.rows;
 }
 
-void SqliteReader::show_stream(const ResolvedStream& from, EventStream& event) {
+Result<const SqliteReader::ResolvedStream*> SqliteReader::show_stream(std::int64_t id, std::int64_t sequence, EventStream& event) {
+    ResolvedStream& from = *WHOSENT_TRY(stream(id));
+    WHOSENT_CHECK(show_attribution(id, sequence, from, event.attribution));
     event.stream = from.key;
     event.source_ip = from.ip;
     event.header_from = from.header_from;
@@ -120,6 +130,7 @@ void SqliteReader::show_stream(const ResolvedStream& from, EventStream& event) {
     event.spf_domain = from.spf_domain;
     event.spf_scope = from.spf_scope;
     event.spf_result = from.spf_result;
+    return &from;
 }
 
 Result<bool> SqliteReader::give_record(const Statement& row, FunctionRef<bool(const Event&)> give) {
@@ -140,7 +151,7 @@ Result<bool> SqliteReader::give_record(const Statement& row, FunctionRef<bool(co
     record.sp = context_.sp;
     record.np = context_.np;
     record.pct = context_.pct;
-    record.superseded = context_.superseded;
+    record.superseded = context_.came_superseded;
     record.ordinal = static_cast<std::uint64_t>(sequence - context_.first_sequence);
 
     const RecordFlags flags = RecordFlags::unpack(row.integer(3));
@@ -158,10 +169,9 @@ Result<bool> SqliteReader::give_record(const Statement& row, FunctionRef<bool(co
     record.reasons = reasons_;
     record.detail = row.text(6);
 
-    const ResolvedStream& from = *WHOSENT_TRY(stream(row.integer(1)));
-    show_stream(from, record);
-    record.adkim = from.adkim;
-    record.aspf = from.aspf;
+    const ResolvedStream& from = *WHOSENT_TRY(show_stream(row.integer(1), sequence, record));
+    record.adkim = from.modes.adkim;
+    record.aspf = from.modes.aspf;
     record.alignment = flags.alignment;
     event.body = record;
 
@@ -185,6 +195,31 @@ Result<bool> SqliteReader::give_quarantine_event(const Statement& row, FunctionR
     return give(event);
 }
 
+Result<bool> SqliteReader::give_reclassification(const Statement& row, FunctionRef<bool(const Event&)> give) {
+    Event event;
+    event.sequence = row.integer(0);
+    scratch_ = to_hex(row.bytes(1));
+    event.id = scratch_;
+    event.published = row.integer(2);
+    ReclassifiedEvent change;
+    change.cause = name_of(static_cast<Cause>(row.integer(3)));
+    change.domain = *WHOSENT_TRY(name(row.integer(4)));
+    if (!row.is_null(5)) change.stream = row.fixed<16>(5);
+    if (!row.is_null(6)) change.source_ip = IpAddress::from_bytes(row.bytes(6));
+    change.header_from = *WHOSENT_TRY(name(row.integer(7)));
+    show_conclusion(*WHOSENT_TRY(conclusion(row.integer(8))), row.integer(9), static_cast<AttributionState>(row.integer(10)), change.before);
+    show_conclusion(*WHOSENT_TRY(conclusion(row.integer(11))), row.integer(12), static_cast<AttributionState>(row.integer(13)), change.after);
+    change.streams = row.integer(14);
+    change.rows = row.integer(15);
+    change.messages = row.integer(16);
+    if (change.rows > 0) {
+        change.first_day = static_cast<Day>(row.integer(17));
+        change.last_day = static_cast<Day>(row.integer(18));
+    }
+    event.body = change;
+    return give(event);
+}
+
 Result<bool> SqliteReader::give_arf(const Statement& row, FunctionRef<bool(const Event&)> give) {
     const ArfEntry entry = WHOSENT_TRY(read_arf(row));
     const ArfRecord& record = entry.row.record;
@@ -200,7 +235,7 @@ Result<bool> SqliteReader::give_arf(const Statement& row, FunctionRef<bool(const
     event.sequence = entry.sequence;
     event.published = entry.row.stored;
     ArfEvent arf;
-    show_stream(*WHOSENT_TRY(stream(row.integer(kArfStreamColumn))), arf);
+    WHOSENT_CHECK(show_stream(row.integer(kArfStreamColumn), entry.sequence, arf));
     arf.kind = record.kind == ArfKind::failure ? ArfEvent::Kind::failure : ArfEvent::Kind::complaint;
     arf.report = entry.row.id;
     arf.reporter = record.reporter;
@@ -277,6 +312,7 @@ Result<void> SqliteReader::report_rows(std::int64_t id, FunctionRef<bool(const E
     for (bool more = true; more;) {
         Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::read));
         forget_old();
+        WHOSENT_CHECK(look_for_settlements());
         context_ = {};
         Statement& header = *WHOSENT_TRY(database_->statement("SELECT first_sequence, rows FROM report WHERE id = ?"));
         const ResetGuard header_guard(header), guard(records);
@@ -319,7 +355,7 @@ Result<Cursor> SqliteReader::check_cursor(const std::optional<Cursor>& after) {
         resume.to_string()});
 }
 
-Result<Cursor> SqliteReader::events(std::optional<Cursor> after, std::size_t limit, FunctionRef<bool(const Event&)> give) {
+Result<Cursor> SqliteReader::events(const EventQuery& query, FunctionRef<bool(const Event&)> give) {
     // One kind of event, in the order of its sequences.
     struct Feed {
         Statement* statement;
@@ -337,24 +373,28 @@ Result<Cursor> SqliteReader::events(std::optional<Cursor> after, std::size_t lim
     constexpr std::string_view kQuarantineColumns =
         "SELECT sequence, id, quarantine, stored, collector, file_name, code, reason, bytes FROM quarantine_event ";
     const auto of = [&](std::string_view columns, std::string_view place) {
-        return database_->statement(std::string(columns) + "WHERE " + std::string(place) + " > ? ORDER BY " + std::string(place) + " LIMIT ?");
+        return database_->statement(std::string(columns) + "WHERE " + std::string(place) + " BETWEEN ? AND ? ORDER BY " + std::string(place) + " LIMIT ?");
     };
-    std::array<Feed, 4> feeds{{{WHOSENT_TRY(of(kRecordColumns, "sequence")), &SqliteReader::give_record},
+    std::array<Feed, 5> feeds{{{WHOSENT_TRY(of(kRecordColumns, "sequence")), &SqliteReader::give_record},
                                {WHOSENT_TRY(of(kQuarantineColumns, "sequence")), &SqliteReader::give_quarantine_event},
+                               {WHOSENT_TRY(of(kReclassificationColumns, "c.sequence")), &SqliteReader::give_reclassification},
                                {WHOSENT_TRY(of(kArfColumns, "a.sequence")), &SqliteReader::give_arf},
                                {WHOSENT_TRY(of(kTlsFailureColumns, "f.sequence")), &SqliteReader::give_tls_failure}}};
     std::optional<Cursor> cursor;
     for (std::size_t given = 0;;) {
+        const Seconds now = clock_.now();  // before the transaction: writer_settle.cpp says why
         Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::read));
         const ResetGuard guards[] = {ResetGuard(*feeds[0].statement), ResetGuard(*feeds[1].statement), ResetGuard(*feeds[2].statement),
-                                     ResetGuard(*feeds[3].statement)};
-        if (!cursor) cursor = WHOSENT_TRY(check_cursor(after));
+                                     ResetGuard(*feeds[3].statement), ResetGuard(*feeds[4].statement)};
+        if (!cursor) cursor = WHOSENT_TRY(check_cursor(query.after));
         forget_old();
-        context_ = {};  // a report may have been superseded since the last page
+        WHOSENT_CHECK(look_for_settlements());
+        const std::int64_t last = WHOSENT_TRY(last_given(query.attribution_deadline, now));
+        context_ = {};  // it may have been purged since the last page
         tls_ = {};
         for (Feed& feed : feeds) {
             feed.read = 0;
-            feed.statement->bind(cursor->sequence, kPage);
+            feed.statement->bind(cursor->sequence + 1, last, kPage);
             WHOSENT_CHECK(feed.step());
         }
         for (bool first = true;; first = false) {
@@ -367,7 +407,7 @@ Result<Cursor> SqliteReader::events(std::optional<Cursor> after, std::size_t lim
             const std::int64_t sequence = next->sequence;
             const bool go_on = WHOSENT_TRY((this->*next->give)(*next->statement, give));
             cursor->sequence = sequence;
-            if (++given == limit || !go_on) return *cursor;
+            if (++given == query.limit || !go_on) return *cursor;
             WHOSENT_CHECK(next->step());
             // When one gives out because its page is full, what comes next of it is not known.
             if (!next->left && next->read == kPage) break;

@@ -5,6 +5,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "store/sqlite/activity.hpp"
 #include "store/sqlite/reader.hpp"
 #include "store/sqlite/rollups.hpp"
 #include "whosent/base/domain_name.hpp"
@@ -17,90 +18,6 @@ constexpr std::size_t kListedTexts = 16;
 constexpr std::size_t kWalkedSources = 1000;
 // Of a source with more streams the newest say enough: sixteen of each text are shown.
 constexpr int kListedStreams = 2000;
-
-Day first_of_month(Day day) {
-    while (month_of(day - 1) == month_of(day)) --day;
-    return day;
-}
-Day first_of_next_month(Day day) {
-    while (month_of(day + 1) == month_of(day)) ++day;
-    return day + 1;
-}
-
-struct DayRange {
-    Day from = 0, to = 0;  // `to` exclusive
-};
-
-// A period: whole months that the roll-up answers, and the days before and after them that the records do.
-struct Period {
-    std::int64_t first_place = 0, end_place = 0;
-    std::array<DayRange, 2> edges;
-
-    static Period of(std::optional<Seconds> since, std::optional<Seconds> until) {
-        constexpr Day kEver = 3'000'000;  // beyond the last day that the writer knows
-        const Day from = since ? std::clamp(day_of(*since), 0, kEver) : 0;
-        const Day to = until ? std::clamp(day_of(*until), 0, kEver) : kEver;
-        const Day months_from = from == first_of_month(from) ? from : first_of_next_month(from);
-        const Day months_to = to == kEver ? to : first_of_month(to);
-        Period period;
-        if (months_from >= months_to) {
-            period.edges[0] = {from, to};
-        } else {
-            period.first_place = month_place(month_of(months_from), 0);
-            period.end_place = month_place(month_of(months_to), 0);
-            period.edges = {DayRange{from, months_from}, DayRange{months_to, to}};
-        }
-        return period;
-    }
-};
-
-// The same in times, for what is stored with a time of its own.
-struct Times {
-    Seconds first = std::numeric_limits<Seconds>::min(), last = std::numeric_limits<Seconds>::max();
-    explicit Times(const SourceQuery& query) {
-        if (query.since) first = day_of(*query.since) * kSecondsPerDay;
-        if (query.until) last = day_of(*query.until) * kSecondsPerDay - 1;
-    }
-};
-
-// `other` is what the three dispositions leave of the messages.
-Totals with_other(Totals totals) {
-    totals.other = totals.messages - totals.none - totals.quarantine - totals.reject;
-    return totals;
-}
-
-// What one stream did in a part of the period.
-struct Activity {
-    std::int64_t stream, source;
-    Totals totals;
-    Day first_day, last_day;
-};
-
-Result<void> for_each_activity(Database& database, const Period& period, FunctionRef<void(const Activity&)> call) {
-    Statement& months = *WHOSENT_TRY(database.statement(
-        "SELECT place, source, messages, first_day, last_day FROM rollup_month WHERE place >= ? AND place < ?"));
-    const ResetGuard months_guard(months);
-    months.bind(period.first_place, period.end_place);
-    while (WHOSENT_TRY(months.step())) {
-        Sums sums;
-        sums.add_messages(months.integer(0), months.integer(2));
-        call(Activity{stream_of_place(months.integer(0)), months.integer(1), sums.totals, static_cast<Day>(months.integer(3)), static_cast<Day>(months.integer(4))});
-    }
-    Statement& records = *WHOSENT_TRY(database.statement(
-        "SELECT c.stream, s.source, c.flags, c.count, r.day FROM report r CROSS JOIN record c CROSS JOIN stream s "
-        "WHERE r.day >= ? AND r.day < ? AND r.counts = 1 AND c.sequence BETWEEN r.first_sequence AND r.first_sequence + r.rows - 1 AND s.id = c.stream"));
-    const ResetGuard records_guard(records);
-    for (const DayRange& edge : period.edges) {
-        records.bind(edge.from, edge.to);
-        while (WHOSENT_TRY(records.step())) {
-            Sums sums;
-            sums.add(records.integer(2), records.optional_integer(3), 1);
-            const Day day = static_cast<Day>(records.integer(4));
-            call(Activity{records.integer(0), records.integer(1), sums.totals, day, day});
-        }
-    }
-    return {};
-}
 
 struct Rank {
     std::int64_t messages, source;
@@ -174,16 +91,20 @@ Result<std::vector<SourceRow>> SqliteReader::sources(const SourceQuery& query) {
     std::vector<std::int64_t> domains;
     if (query.domain) domains = WHOSENT_TRY(domain_ids(*query.domain));
     const auto wanted = [&](std::int64_t domain) { return !query.domain || std::ranges::binary_search(domains, domain); };
-    const bool all_time = !query.since && !query.until;
+    const StreamFilter filter = WHOSENT_TRY(filter_of(query));
+    const auto passes = [&](std::int64_t stream) {
+        return !filter || (static_cast<std::size_t>(stream) < filter->size() && (*filter)[static_cast<std::size_t>(stream)]);
+    };
+    // What `source` itself says.
+    const bool all_time = !query.since && !query.until && !filter;
     const Period period = Period::of(query.since, query.until);
-
-    const Times times(query);
+    const Times times(query.since, query.until);
 
     Ranking ranking(query.limit);
     struct Count {
         std::int64_t messages = 0, pass = 0;
     };
-    std::unordered_map<std::int64_t, Count> counts;  // of a period
+    std::unordered_map<std::int64_t, Count> counts;  // of a period, or of some streams
     Statement& scan = *WHOSENT_TRY(database_->statement("SELECT id, messages, pass, domain, rows FROM source"));
     const ResetGuard scan_guard(scan);
     if (all_time) {
@@ -194,6 +115,7 @@ Result<std::vector<SourceRow>> SqliteReader::sources(const SourceQuery& query) {
         }
     } else {
         WHOSENT_CHECK(for_each_activity(*database_, period, [&](const Activity& activity) {
+            if (!passes(activity.stream)) return;
             Count& count = counts[activity.source];
             count.messages += activity.totals.messages;
             count.pass += activity.totals.pass;
@@ -215,9 +137,9 @@ Result<std::vector<SourceRow>> SqliteReader::sources(const SourceQuery& query) {
     const bool room = query.limit == 0 || ranks.size() < query.limit;
     std::unordered_map<std::int64_t, Told> told;
     if (room || ranks.size() > kWalkedSources) {
-        WHOSENT_CHECK(add_told(std::nullopt, times.first, times.last, told));
+        WHOSENT_CHECK(add_told(std::nullopt, times.first, times.last, filter, told));
     } else {
-        for (const Rank& rank : ranks) WHOSENT_CHECK(add_told(rank.source, times.first, times.last, told));
+        for (const Rank& rank : ranks) WHOSENT_CHECK(add_told(rank.source, times.first, times.last, filter, told));
     }
     if (room) {
         Statement& source_query = *WHOSENT_TRY(database_->statement("SELECT domain, rows FROM source WHERE id = ?"));
@@ -237,12 +159,12 @@ Result<std::vector<SourceRow>> SqliteReader::sources(const SourceQuery& query) {
         for (const Rank& rank : others.take()) ranks.push_back(rank);
     }
     std::vector<SourceRow> rows(ranks.size());
-    // Which streams belong to what is shown: (position in `rows`, stream).
-    std::vector<std::pair<std::size_t, std::int64_t>> streams;
+    std::vector<Tally> tallies(ranks.size());
+    std::vector<ListedStream> streams;
     const bool walk = all_time && ranks.size() <= kWalkedSources;
     for (std::size_t i = 0; i < ranks.size(); ++i) {
-        WHOSENT_CHECK(describe_source(ranks[i].source, walk && i < with_records, i, rows[i], streams));
-        if (i >= with_records) WHOSENT_CHECK(add_told_streams(ranks[i].source, times.first, times.last, i, streams));
+        WHOSENT_CHECK(describe_source(ranks[i].source, walk && i < with_records, i, rows[i], tallies[i], streams));
+        if (i >= with_records) WHOSENT_CHECK(add_told_streams(ranks[i].source, times.first, times.last, filter, i, streams));
         if (const auto found = told.find(ranks[i].source); found != told.end()) {
             rows[i].failures = found->second.failures;
             rows[i].complaints = found->second.complaints;
@@ -256,24 +178,117 @@ Result<std::vector<SourceRow>> SqliteReader::sources(const SourceQuery& query) {
         std::unordered_map<std::int64_t, std::size_t> positions;
         for (std::size_t i = 0; i < with_records; ++i) positions.emplace(ranks[i].source, i);
         const auto add = [&](const Activity& activity) {
-            const auto found = positions.find(activity.source);
+            const auto found = passes(activity.stream) ? positions.find(activity.source) : positions.end();
             if (found == positions.end()) return;
             SourceRow& row = rows[found->second];
             Sums::add(row.totals, activity.totals);
             row.first_day = std::min(row.first_day, activity.first_day);
             row.last_day = std::max(row.last_day, activity.last_day);
-            streams.emplace_back(found->second, activity.stream);
+            streams.push_back({found->second, activity.stream, activity.totals.messages, false});
         };
         WHOSENT_CHECK(for_each_activity(*database_, period, add));
         std::ranges::sort(streams);
-        streams.erase(std::unique(streams.begin(), streams.end()), streams.end());
+        // each once, with all its messages
+        auto kept = streams.begin();
+        for (auto next = streams.begin(); next != streams.end(); ++kept) {
+            *kept = *next;
+            while (++next != streams.end() && next->position == kept->position && next->stream == kept->stream) kept->messages += next->messages;
+        }
+        streams.erase(kept, streams.end());
     }
-    WHOSENT_CHECK(add_texts(streams, rows));
+    WHOSENT_CHECK(add_texts(streams, rows, tallies));
+    WHOSENT_CHECK(add_tallies(tallies, rows));
     return rows;
 }
 
-Result<void> SqliteReader::add_told(std::optional<std::int64_t> only, Seconds first, Seconds last,
+Result<SqliteReader::StreamFilter> SqliteReader::filter_of(const SourceQuery& query) {
+    if (!query.verdict && !query.sender) return std::nullopt;
+    std::vector<bool> conclusions(1);
+    const auto matches = [&](VerdictKind verdict, std::string_view sender) {
+        return (!query.verdict || verdict == *query.verdict) && (!query.sender || sender == (*query.sender == "unknown" ? "" : *query.sender));
+    };
+    conclusions[0] = matches(VerdictKind{}, "");
+    Statement& all = *WHOSENT_TRY(database_->statement("SELECT id, verdict, sender FROM conclusion"));
+    const ResetGuard all_guard(all);
+    all.bind();
+    while (WHOSENT_TRY(all.step())) {
+        const auto id = static_cast<std::size_t>(all.integer(0));
+        if (conclusions.size() <= id) conclusions.resize(id + 1);
+        conclusions[id] = matches(static_cast<VerdictKind>(all.integer(1)), WHOSENT_TRY(text_of(all, 2)));
+    }
+    std::vector<bool> streams(static_cast<std::size_t>(WHOSENT_TRY(database_->integer("SELECT max(id) FROM stream"))) + 1);
+    Statement& scan = *WHOSENT_TRY(database_->statement("SELECT id, conclusion FROM stream"));
+    const ResetGuard scan_guard(scan);
+    scan.bind();
+    while (WHOSENT_TRY(scan.step())) {
+        const auto id = static_cast<std::size_t>(scan.integer(1));
+        if (id < conclusions.size() && conclusions[id]) streams[static_cast<std::size_t>(scan.integer(0))] = true;
+    }
+    return streams;
+}
+
+void SqliteReader::Tally::add(const Key128& its_key, std::int64_t its_messages, std::int64_t its_conclusion, std::int64_t its_attribution) {
+    if (its_messages > messages || (its_messages == messages && its_key < key)) {
+        messages = its_messages;
+        key = its_key;
+        conclusion = its_conclusion;
+        attribution = its_attribution;
+    }
+    const auto found = std::ranges::find(by_conclusion, its_conclusion, [](const auto& entry) { return entry.first; });
+    if (found == by_conclusion.end()) {
+        by_conclusion.emplace_back(its_conclusion, its_messages);
+    } else {
+        found->second += its_messages;
+    }
+}
+
+Result<void> SqliteReader::add_tallies(std::span<const Tally> tallies, std::vector<SourceRow>& rows) {
+    std::unordered_map<std::int64_t, std::shared_ptr<const Conclusion>> shared;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        auto& kept = shared[tallies[i].conclusion];
+        if (!kept) kept = std::make_shared<const Conclusion>(WHOSENT_TRY(conclusion(tallies[i].conclusion))->conclusion);
+        rows[i].conclusion = kept;
+        rows[i].state = StreamAttribution::unpack(tallies[i].attribution).state;
+        auto& verdicts = rows[i].verdicts;
+        for (const auto& [id, messages] : tallies[i].by_conclusion) {
+            if (messages == 0) continue;
+            const VerdictKind kind = WHOSENT_TRY(conclusion(id))->conclusion.verdict.kind;
+            const auto found = std::ranges::find(verdicts, kind, [](const auto& entry) { return entry.first; });
+            if (found == verdicts.end()) {
+                verdicts.emplace_back(kind, messages);
+            } else {
+                found->second += messages;
+            }
+        }
+        std::ranges::sort(verdicts, [](const auto& a, const auto& b) { return a.second != b.second ? a.second > b.second : a.first < b.first; });
+    }
+    return {};
+}
+
+Result<void> SqliteReader::add_told(std::optional<std::int64_t> only, Seconds first, Seconds last, const StreamFilter& filter,
                                     std::unordered_map<std::int64_t, Told>& told) {
+    const auto add = [&told](std::int64_t source, std::int64_t kind, std::int64_t incidents, Seconds first_at, Seconds last_at) {
+        Told& sums = told[source];
+        (static_cast<ArfKind>(kind) == ArfKind::failure ? sums.failures : sums.complaints) += incidents;
+        sums.first_day = std::min(sums.first_day, calendar_day(first_at));
+        sums.last_day = std::max(sums.last_day, calendar_day(last_at));
+    };
+    if (filter) {
+        Statement& query = *WHOSENT_TRY(database_->statement(
+            std::string("SELECT source, kind, min(max(coalesce(incidents, 1), 0), 100000000000), at, stream FROM arf WHERE ") +
+            (only ? "source = ?4 AND " : "") + "kind < ?1 AND at BETWEEN ?2 AND ?3 AND authenticity <> 2"));
+        const ResetGuard guard(query);
+        if (only) {
+            query.bind(ArfKind::other, first, last, *only);
+        } else {
+            query.bind(ArfKind::other, first, last);
+        }
+        while (WHOSENT_TRY(query.step())) {
+            const auto stream = static_cast<std::size_t>(query.integer(4));
+            if (stream < filter->size() && (*filter)[stream]) add(query.integer(0), query.integer(1), query.integer(2), query.integer(3), query.integer(3));
+        }
+        return {};
+    }
     constexpr std::string_view kColumns =
         "SELECT source, kind, sum(min(max(coalesce(incidents, 1), 0), 100000000000)), min(at), max(at) FROM arf INDEXED BY arf_by_source WHERE ";
     static_assert(kMaxCountedMessages == 100'000'000'000);
@@ -285,29 +300,27 @@ Result<void> SqliteReader::add_told(std::optional<std::int64_t> only, Seconds fi
     } else {
         query.bind(ArfKind::other, first, last);
     }
-    while (WHOSENT_TRY(query.step())) {
-        Told& sums = told[query.integer(0)];
-        (static_cast<ArfKind>(query.integer(1)) == ArfKind::failure ? sums.failures : sums.complaints) += query.integer(2);
-        sums.first_day = std::min(sums.first_day, calendar_day(query.integer(3)));
-        sums.last_day = std::max(sums.last_day, calendar_day(query.integer(4)));
-    }
+    while (WHOSENT_TRY(query.step())) add(query.integer(0), query.integer(1), query.integer(2), query.integer(3), query.integer(4));
     return {};
 }
 
 // Of a source that only failure and feedback reports tell of.
-Result<void> SqliteReader::add_told_streams(std::int64_t source, Seconds first, Seconds last, std::size_t position,
-                                            std::vector<std::pair<std::size_t, std::int64_t>>& streams) {
+Result<void> SqliteReader::add_told_streams(std::int64_t source, Seconds first, Seconds last, const StreamFilter& filter, std::size_t position,
+                                            std::vector<ListedStream>& streams) {
     Statement& query = *WHOSENT_TRY(database_->statement(
         "SELECT DISTINCT stream FROM (SELECT stream FROM arf WHERE source = ? AND kind < ? AND at BETWEEN ? AND ? AND authenticity <> 2 LIMIT ?)"));
     const ResetGuard guard(query);
-    query.bind(source, ArfKind::other, first, last, kListedStreams);
-    while (WHOSENT_TRY(query.step())) streams.emplace_back(position, query.integer(0));
+    query.bind(source, ArfKind::other, first, last, filter ? std::numeric_limits<std::int64_t>::max() : kListedStreams);
+    while (WHOSENT_TRY(query.step())) {
+        const std::int64_t stream = query.integer(0);
+        if (!filter || (*filter)[static_cast<std::size_t>(stream)]) streams.push_back({position, stream, 0, false});
+    }
     return {};
 }
 
 // Domain and address; with `walk` the totals of all time, too, and the streams that count, along the chain that leads through them.
-Result<void> SqliteReader::describe_source(std::int64_t source, bool walk, std::size_t position, SourceRow& row,
-                                           std::vector<std::pair<std::size_t, std::int64_t>>& streams) {
+Result<void> SqliteReader::describe_source(std::int64_t source, bool walk, std::size_t position, SourceRow& row, Tally& tally,
+                                           std::vector<ListedStream>& streams) {
     Statement& query = *WHOSENT_TRY(database_->statement(
         "SELECT domain, ip, first_day, last_day, last_stream FROM source WHERE id = ?"));
     const ResetGuard guard(query);
@@ -322,12 +335,14 @@ Result<void> SqliteReader::describe_source(std::int64_t source, bool walk, std::
     const auto first_month = std::ranges::lower_bound(months, month_of(row.first_day));
     const auto end_month = std::ranges::upper_bound(months, month_of(row.last_day));
     Statement& places = *WHOSENT_TRY(database_->statement("SELECT place, messages FROM rollup_month WHERE place >= ? AND place < ?"));
-    const ResetGuard places_guard(places);
+    Statement& chain = *WHOSENT_TRY(database_->statement("SELECT previous, conclusion, attribution, key FROM stream WHERE id = ?"));
+    const ResetGuard places_guard(places), chain_guard(chain);
     Sums sums;
     int listed = 0;
     for (std::int64_t stream = query.integer(4); stream != 0;) {
         // only what counts is shown: not the streams of superseded or failed reports
         bool counts = false;
+        const std::int64_t before = sums.totals.messages;
         for (auto month = first_month; month < end_month; ++month) {
             places.bind(month_place(*month, stream), month_place(*month, stream + 1));
             while (WHOSENT_TRY(places.step())) {
@@ -335,25 +350,28 @@ Result<void> SqliteReader::describe_source(std::int64_t source, bool walk, std::
                 counts = true;
             }
         }
-        if (counts && listed++ < kListedStreams) streams.emplace_back(position, stream);
-        stream = WHOSENT_TRY(database_->integer("SELECT previous FROM stream WHERE id = ?", stream));
+        chain.bind(stream);
+        if (!WHOSENT_TRY(chain.step())) break;
+        if (counts) tally.add(chain.fixed<16>(3), sums.totals.messages - before, chain.integer(1), chain.integer(2));
+        if (counts && listed++ < kListedStreams) streams.push_back({position, stream, 0, true});
+        stream = chain.integer(0);
     }
     row.totals = sums.totals;
     return {};
 }
 
 // `streams` in order of their position.
-Result<void> SqliteReader::add_texts(std::span<const std::pair<std::size_t, std::int64_t>> streams,
-                                     std::vector<SourceRow>& rows) {
+Result<void> SqliteReader::add_texts(std::span<const ListedStream> streams, std::vector<SourceRow>& rows, std::vector<Tally>& tallies) {
     Statement& query =
-        *WHOSENT_TRY(database_->statement("SELECT header_from, envelope_from, dkim, spf_domain FROM stream WHERE id = ?"));
+        *WHOSENT_TRY(database_->statement("SELECT header_from, envelope_from, dkim, spf_domain, conclusion, attribution, key FROM stream WHERE id = ?"));
     const ResetGuard guard(query);
     for (auto next = streams.begin(); next != streams.end();) {
-        const std::size_t position = next->first;
+        const std::size_t position = next->position;
         FirstTexts selectors, envelope_domains, header_froms;
-        for (; next != streams.end() && next->first == position; ++next) {
-            query.bind(next->second);
+        for (; next != streams.end() && next->position == position; ++next) {
+            query.bind(next->stream);
             if (!WHOSENT_TRY(query.step())) continue;
+            if (!next->tallied) tallies[position].add(query.fixed<16>(6), next->messages, query.integer(4), query.integer(5));
             const std::string& header_from = *WHOSENT_TRY(name(query.integer(0)));
             const std::string& envelope_from = *WHOSENT_TRY(name(query.integer(1)));
             const std::string& spf_domain = *WHOSENT_TRY(name(query.integer(3)));

@@ -1,4 +1,6 @@
 // Recomputes what the writer keeps up to date, by SQL over the records, and compares.
+#include <compare>
+
 #include "store/sqlite/reader.hpp"
 
 namespace whosent::store::sqlite {
@@ -12,7 +14,7 @@ void month_of_day(sqlite3_context* context, int, sqlite3_value** values) {
 
 struct Check {
     const char* what;
-    // Two queries that must give the same rows; the first column names the row.
+    // Two queries that must give the same rows, in any order; the first column names the row.
     std::string computed, stored;
 };
 
@@ -30,7 +32,12 @@ constexpr std::string_view kReports = "SELECT id FROM report UNION ALL SELECT id
 constexpr std::string_view kMessages = "SELECT message FROM report UNION ALL SELECT message FROM arf UNION ALL SELECT message FROM tls_report";
 constexpr std::string_view kAttached = "SELECT report FROM diagnostic WHERE report > 0 UNION ALL SELECT report FROM kept_payload";
 constexpr std::string_view kOtherEvents =
-    "SELECT sequence FROM quarantine_event UNION ALL SELECT sequence FROM arf WHERE sequence IS NOT NULL UNION ALL SELECT sequence FROM tls_failure";
+    "SELECT sequence FROM quarantine_event UNION ALL SELECT sequence FROM arf WHERE sequence IS NOT NULL UNION ALL SELECT sequence FROM tls_failure UNION ALL "
+    "SELECT sequence FROM reclassification";
+
+constexpr std::string_view kConclusions =
+    "SELECT DISTINCT conclusion FROM stream UNION SELECT conclusion FROM stream_revision UNION SELECT before_conclusion FROM reclassification UNION "
+    "SELECT after_conclusion FROM reclassification";
 
 std::vector<Check> checks() {
     const std::string counted = "WITH " + std::string(kCounted);
@@ -66,17 +73,17 @@ std::vector<Check> checks() {
          "SELECT id, rows, messages, pass FROM report WHERE rows > 0"},
         {"whether a report counts", "SELECT id, authenticity <> 2 AND superseded_by IS NULL FROM report",
          "SELECT id, counts FROM report"},
-        {"the revision of a report that counts", "SELECT DISTINCT identity, authenticity = 2, 1 FROM report",
+        {"the revision of a report that counts", "SELECT identity, authenticity = 2, 1 FROM report GROUP BY 1, 2",
          "SELECT identity, authenticity = 2, sum(superseded_by IS NULL) FROM report GROUP BY 1, 2"},
         {"the number of records", "SELECT 'all', count(*) FROM record", "SELECT 'all', coalesce(sum(rows), 0) FROM report"},
         {"the source of a failure or feedback report", "SELECT a.id, s.source FROM arf a JOIN stream s ON s.id = a.stream",
          "SELECT id, source FROM arf"},
         {"whether a failure or feedback report makes an event", "SELECT id, kind < 2 FROM arf", "SELECT id, sequence IS NOT NULL FROM arf"},
-        {"the identity of a failure or feedback report", "SELECT DISTINCT identity, authenticity = 2, 1 FROM arf",
+        {"the identity of a failure or feedback report", "SELECT identity, authenticity = 2, 1 FROM arf GROUP BY 1, 2",
          "SELECT identity, authenticity = 2, count(*) FROM arf GROUP BY 1, 2"},
         {"whether a TLS report counts", "SELECT id, authenticity <> 2 AND superseded_by IS NULL FROM tls_report",
          "SELECT id, counts FROM tls_report"},
-        {"the revision of a TLS report that counts", "SELECT DISTINCT identity, authenticity = 2, 1 FROM tls_report",
+        {"the revision of a TLS report that counts", "SELECT identity, authenticity = 2, 1 FROM tls_report GROUP BY 1, 2",
          "SELECT identity, authenticity = 2, sum(superseded_by IS NULL) FROM tls_report GROUP BY 1, 2"},
         {"the failures of a TLS report", "SELECT report, min(sequence), max(sequence) - min(sequence) + 1, count(*) FROM tls_failure GROUP BY report",
          "SELECT id, first_sequence, failures, failures FROM tls_report WHERE failures > 0"},
@@ -93,6 +100,22 @@ std::vector<Check> checks() {
          "SELECT id, count(*) FROM (" + std::string(kReports) + ") GROUP BY id"},
         {"the last number of a report", "SELECT 'all', 1",
          "SELECT 'all', (SELECT value FROM meta WHERE key = 'last_report') >= coalesce(max(id), 0) FROM (" + std::string(kReports) + ")"},
+        {"the key of a conclusion", "SELECT id FROM conclusion", "SELECT id FROM conclusion_by_key WHERE id <> 0"},
+        {"the conclusion of a stream or event", "SELECT conclusion FROM (" + std::string(kConclusions) + ") WHERE conclusion = 0 OR conclusion IN (SELECT id FROM conclusion)",
+         std::string(kConclusions)},
+        {"whether a stream is settled", "SELECT stream FROM unsettled", "SELECT id FROM stream WHERE attribution & 2"},
+        {"the first event of an unsettled stream", "SELECT stream, 1 FROM unsettled",
+         "SELECT stream, sequence > 0 AND sequence <= (SELECT value FROM meta WHERE key = 'last_sequence') + 1 AND "
+         "sequence >= lag(sequence, 1, 0) OVER (ORDER BY stream) FROM unsettled"},
+        {"whether a stream was revised", "SELECT stream, count(*) > 1, min(sequence) FROM stream_revision GROUP BY stream",
+         "SELECT id, 1, 0 FROM stream WHERE attribution & 4"},
+        {"what is thought of a stream", "SELECT stream, conclusion, revision, state FROM stream_revision r WHERE NOT EXISTS "
+         "(SELECT 1 FROM stream_revision n WHERE n.stream = r.stream AND n.sequence > r.sequence)",
+         "SELECT id, conclusion, attribution >> 3, attribution & 1 FROM stream WHERE attribution & 4"},
+        {"the revisions of a stream", "SELECT stream, sequence, 1 FROM stream_revision",
+         "SELECT stream, sequence, revision >= lag(revision, 1, 0) OVER (PARTITION BY stream ORDER BY sequence) AND "
+         "revision <= lag(revision, 1, revision) OVER (PARTITION BY stream ORDER BY sequence) + 1 AND "
+         "sequence <= (SELECT value FROM meta WHERE key = 'last_sequence') + 1 FROM stream_revision"},
         {"the sequence of an event that is no record",
          "SELECT sequence, 1 FROM (" + std::string(kOtherEvents) + ") WHERE sequence NOT IN (SELECT sequence FROM record)",
          "SELECT sequence, count(*) FROM (" + std::string(kOtherEvents) + ") GROUP BY sequence"},
@@ -100,6 +123,55 @@ std::vector<Check> checks() {
          "SELECT 'all', (SELECT value FROM meta WHERE key = 'last_sequence') >= max(coalesce((SELECT max(sequence) FROM record), 0), "
          "coalesce((SELECT max(sequence) FROM (" + std::string(kOtherEvents) + ")), 0))"},
     };
+}
+
+// As SQLite sorts them.
+std::partial_ordering compare_values(const Statement& a, const Statement& b, int column) {
+    const auto rank = [](int type) { return type == SQLITE_NULL ? 0 : type == SQLITE_INTEGER || type == SQLITE_FLOAT ? 1 : type == SQLITE_TEXT ? 2 : 3; };
+    const int type_a = a.type(column), type_b = b.type(column);
+    if (rank(type_a) != rank(type_b)) return rank(type_a) <=> rank(type_b);
+    if (rank(type_a) == 0) return std::partial_ordering::equivalent;
+    if (type_a == SQLITE_INTEGER && type_b == SQLITE_INTEGER) return a.integer(column) <=> b.integer(column);
+    if (rank(type_a) == 1) return a.real(column) <=> b.real(column);
+    return a.text(column) <=> b.text(column);
+}
+std::partial_ordering compare_rows(const Statement& a, const Statement& b) {
+    for (int column = 0; column < a.columns(); ++column) {
+        if (const auto order = compare_values(a, b, column); order != 0) return order;
+    }
+    return std::partial_ordering::equivalent;
+}
+
+// Both sorted, side by side: EXCEPT would look up each row of one among those of the other, which takes the longer the more there are.
+Result<void> compare(Database& database, const Check& check, std::vector<std::string>& differences) {
+    const auto sorted = [&](const std::string& sql) -> Result<Statement*> {
+        std::string order;
+        const int columns = WHOSENT_TRY(database.statement("SELECT * FROM (" + sql + ")"))->columns();
+        for (int column = 1; column <= columns; ++column) order += (column == 1 ? " ORDER BY " : ", ") + std::to_string(column);
+        return database.statement("SELECT * FROM (" + sql + ")" + order);
+    };
+    Statement& computed = *WHOSENT_TRY(sorted(check.computed));
+    Statement& stored = *WHOSENT_TRY(sorted(check.stored));
+    const ResetGuard computed_guard(computed), stored_guard(stored);
+    computed.bind();
+    stored.bind();
+    int lacking = 0, too_many = 0;
+    bool in_computed = WHOSENT_TRY(computed.step()), in_stored = WHOSENT_TRY(stored.step());
+    const auto tell = [&](const Statement& row, bool missing) {
+        if (++(missing ? lacking : too_many) > kShownDifferences) return;
+        differences.push_back(std::string(check.what) + ": the store " + (missing ? "lacks" : "has") + " for " + std::to_string(row.integer(0)) +
+                              " what its records " + (missing ? "say" : "do not say"));
+    };
+    while (in_computed || in_stored) {
+        const auto order = !in_stored   ? std::partial_ordering::less
+                           : !in_computed ? std::partial_ordering::greater
+                                          : compare_rows(computed, stored);
+        if (order < 0) tell(computed, true);
+        if (order > 0) tell(stored, false);
+        if (order <= 0) in_computed = WHOSENT_TRY(computed.step());
+        if (order >= 0) in_stored = WHOSENT_TRY(stored.step());
+    }
+    return {};
 }
 
 }  // namespace
@@ -117,20 +189,7 @@ Result<std::vector<std::string>> SqliteReader::verify() {
     while (WHOSENT_TRY(structure.step())) {
         if (structure.text(0) != "ok") differences.push_back("the file is damaged: " + std::string(structure.text(0)));
     }
-    for (const Check& check : checks()) {
-        for (const bool missing : {true, false}) {
-            const std::string& first = missing ? check.computed : check.stored;
-            const std::string& second = missing ? check.stored : check.computed;
-            Statement& query =
-                *WHOSENT_TRY(database_->statement("SELECT * FROM (" + first + ") EXCEPT SELECT * FROM (" + second + ") LIMIT ?"));
-            const ResetGuard guard(query);
-            query.bind(kShownDifferences);
-            while (WHOSENT_TRY(query.step())) {
-                differences.push_back(std::string(check.what) + ": the store " + (missing ? "lacks" : "has") + " for " +
-                                      std::to_string(query.integer(0)) + " what its records " + (missing ? "say" : "do not say"));
-            }
-        }
-    }
+    for (const Check& check : checks()) WHOSENT_CHECK(compare(*database_, check, differences));
     return differences;
 }
 

@@ -84,7 +84,7 @@ Result<void> insert_report(Database& database, Names& names, const ReportWrite& 
     const PolicyPublished& policy = report.policy_published;
     WHOSENT_CHECK(database.run(
         "INSERT INTO report VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-        "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         place.id, place.first_sequence, place.rows, place.counts, place.domain, place.day, write.window_begin, write.window_end,
         place.org, place.messages, place.pass, place.message, place.stored, write.authenticity, write.complete,
         place.superseded_by, blob(write.identity), blob(write.rows.canonical_hash()), write.diagnostics.size(),
@@ -92,7 +92,7 @@ Result<void> insert_report(Database& database, Names& names, const ReportWrite& 
         report.version, report.generator, report.begin, report.end, report.records, policy.domain, policy.adkim.value,
         raw_of(policy.adkim), policy.aspf.value, raw_of(policy.aspf), policy.p.value, raw_of(policy.p), policy.sp.value,
         raw_of(policy.sp), policy.np.value, raw_of(policy.np), policy.pct, policy.fo, policy.testing.value,
-        raw_of(policy.testing), policy.discovery_method.value, raw_of(policy.discovery_method), lines(write.containers)));
+        raw_of(policy.testing), policy.discovery_method.value, raw_of(policy.discovery_method), lines(write.containers), place.superseded_by.has_value()));
     constexpr std::string_view kInsertText = "INSERT INTO report_text VALUES (?, ?, ?, ?, ?)";
     for (std::size_t i = 0; i < report.error.size(); ++i)
         WHOSENT_CHECK(database.run(kInsertText, place.id, kErrorText, i, "", report.error[i]));

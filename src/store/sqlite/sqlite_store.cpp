@@ -71,7 +71,7 @@ public:
         }
         WHOSENT_CHECK(database->execute("PRAGMA query_only = ON; PRAGMA cache_size = -" + std::to_string(kReaderCacheKib) +
                                         "; PRAGMA mmap_size = " + std::to_string(kReaderMapBytes)));
-        return std::make_unique<SqliteReader>(std::move(database));
+        return std::make_unique<SqliteReader>(std::move(database), clock_);
     }
 
 private:

@@ -28,16 +28,17 @@ bool same_address(std::span<const std::uint8_t> stored, const std::optional<IpAd
 
 }  // namespace
 
-Streams::Streams(Database& database, Names& names, const OpenOptions& options)
+Streams::Streams(Database& database, Names& names, Conclusions& conclusions, const OpenOptions& options)
     : database_(&database),
       names_(&names),
+      conclusions_(&conclusions),
       streams_(options.cached_streams),
       sources_(options.cached_sources),
       stream_keys_(database, "stream_by_key"),
       source_keys_(database, "source_by_key") {}
 
-Result<Streams> Streams::create(Database& database, Names& names, const OpenOptions& options) {
-    Streams streams(database, names, options);
+Result<Streams> Streams::create(Database& database, Names& names, Conclusions& conclusions, const OpenOptions& options) {
+    Streams streams(database, names, conclusions, options);
     for (const int i : {0, 1}) {
         streams.hash_seed_[i] =
             static_cast<std::uint64_t>(WHOSENT_TRY(database.integer("SELECT value FROM meta WHERE key = 'hash_seed_' || ?", i))) |
@@ -53,6 +54,8 @@ Result<void> Streams::forget() {
     new_sources_.clear();
     last_ = {};
     new_streams_.clear();
+    new_unsettled_.clear();
+    last_since_ = WHOSENT_TRY(database_->integer("SELECT max(since) FROM unsettled"));
     WHOSENT_CHECK(stream_keys_.forget());
     WHOSENT_CHECK(source_keys_.forget());
     next_stream_ = WHOSENT_TRY(database_->integer("SELECT value FROM meta WHERE key = 'last_stream'")) + 1;
@@ -60,7 +63,8 @@ Result<void> Streams::forget() {
     return {};
 }
 
-Result<StreamPlace> Streams::find_or_add(const StreamView& stream, std::int64_t domain) {
+Result<StreamPlace> Streams::find_or_add(const StreamView& stream, const Meeting& meeting) {
+    const std::int64_t domain = meeting.domain_id;
     const CacheKey key = cache_key(stream.key, domain);
     if (const CachedPlace* place = streams_.find(key)) return StreamPlace{place->id, place->other};
     if (const StreamPlace place = WHOSENT_TRY(find_stored_stream(stream, domain)); place.stream != 0) {
@@ -78,14 +82,31 @@ Result<StreamPlace> Streams::find_or_add(const StreamView& stream, std::int64_t 
     const std::int64_t spf_domain = WHOSENT_TRY(names_->id_of(stream.spf_domain, last_.spf_domain));
     const std::int64_t spf_scope = WHOSENT_TRY(names_->id_of(stream.spf_scope, last_.spf_scope));
     const std::int64_t spf_result = WHOSENT_TRY(names_->id_of(stream.spf_result, last_.spf_result));
-    const std::int64_t modes = (stream.adkim == AlignmentMode::strict ? 1 : 0) | (stream.aspf == AlignmentMode::strict ? 2 : 0);
-    new_streams_.push_back(
-        {source.id, source.other, stream.key, header_from, envelope_from, dkim, spf_domain, spf_scope, spf_result, modes});
+    NewStream added{source.id, source.other, stream.key, header_from, envelope_from, dkim, spf_domain, spf_scope, spf_result,
+                    StreamModes{stream.adkim, stream.aspf, stream.alignment}.pack(), 0, 0};
+    if (judge_) WHOSENT_CHECK(judge(stream, meeting, next_stream_, added));
+    new_streams_.push_back(added);
     const StreamPlace place{next_stream_++, source.id};
     source.other = static_cast<std::uint32_t>(place.stream);
     stream_keys_.add(stream_hash(stream.key, domain), place.stream);
     streams_.insert(key, CachedPlace::of(place.stream, place.source));
     return place;
+}
+
+Result<void> Streams::judge(const StreamView& stream, const Meeting& meeting, std::int64_t id, NewStream& added) {
+    const FirstJudge::Said said = judge_->say(stream, meeting.domain);
+    StreamAttribution attribution;
+    attribution.state = said.final ? AttributionState::final : AttributionState::provisional;
+    attribution.unsettled = !said.final;
+    attribution.revision = 1;
+    added.conclusion = WHOSENT_TRY(conclusions_->id_of(said));
+    added.attribution = attribution.pack();
+    if (said.final) return {};
+    // So that the first that readers wait for is one look-up. Where the clock was set back by far, nothing waits for it to catch up.
+    constexpr Seconds kSetBack = 60;
+    if (meeting.now >= last_since_ || last_since_ - meeting.now > kSetBack) last_since_ = meeting.now;
+    new_unsettled_.push_back({id, meeting.sequence, last_since_});
+    return {};
 }
 
 Result<CachedPlace*> Streams::find_or_add_source(const std::optional<IpAddress>& ip, std::int64_t domain) {
@@ -163,12 +184,21 @@ Result<void> Streams::flush() {
         case 7: return output(stream.spf_domain);
         case 8: return output(stream.spf_scope);
         case 9: return output(stream.spf_result);
-        default: return output(stream.modes);
+        case 10: return output(stream.modes);
+        case 11: return output(stream.conclusion);
+        default: return output(stream.attribution);
         }
     };
-    WHOSENT_CHECK(run_gathered(*database_, "INSERT OR FAIL INTO stream SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 FROM gathered",
+    WHOSENT_CHECK(run_gathered(*database_, "INSERT OR FAIL INTO stream SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12 FROM gathered",
                                new_streams_.size(), value));
     new_streams_.clear();
+    const auto unsettled = [&](const ValueOutput& output, std::size_t row, int column) {
+        const Unsettled& added = new_unsettled_[row];
+        output(column == 0 ? added.stream : column == 1 ? added.sequence : added.since);
+    };
+    WHOSENT_CHECK(run_gathered(*database_, "INSERT OR FAIL INTO unsettled SELECT c0, c1, c2 FROM gathered", new_unsettled_.size(), unsettled));
+    new_unsettled_.clear();
+    WHOSENT_CHECK(conclusions_->flush());
     WHOSENT_CHECK(stream_keys_.flush());
     WHOSENT_CHECK(source_keys_.flush());
     new_sources_.clear();
@@ -191,12 +221,15 @@ Result<void> Streams::remove_source(std::int64_t source) {
     std::int64_t stream = source_query.integer(2);
     source_query.reset();
     while (stream != 0) {
-        Statement& query = *WHOSENT_TRY(database_->statement("SELECT previous, key FROM stream WHERE id = ?"));
+        Statement& query = *WHOSENT_TRY(database_->statement("SELECT previous, key, attribution FROM stream WHERE id = ?"));
         query.bind(stream);
         if (!WHOSENT_TRY(query.step())) break;
         const std::int64_t previous = query.integer(0);
         const auto key = query.fixed<16>(1);
+        const StreamAttribution attribution = StreamAttribution::unpack(query.integer(2));
         query.reset();
+        if (attribution.unsettled) WHOSENT_CHECK(database_->run("DELETE FROM unsettled WHERE stream = ?", stream));
+        if (attribution.revised) WHOSENT_CHECK(database_->run("DELETE FROM stream_revision WHERE stream = ?", stream));
         WHOSENT_CHECK(stream_keys_.remove(stream_hash(key, domain), stream));
         WHOSENT_CHECK(database_->run("DELETE FROM stream WHERE id = ?", stream));
         stream = previous;

@@ -24,7 +24,7 @@ Result<std::unique_ptr<SqliteWriter>> SqliteWriter::create(Lock lock, std::uniqu
 
 Result<void> SqliteWriter::prepare() {
     WHOSENT_CHECK(register_gathered(*database_));
-    streams_ = WHOSENT_TRY(Streams::create(*database_, names_, options_));
+    streams_ = WHOSENT_TRY(Streams::create(*database_, names_, conclusions_, options_));
     rollups_.emplace(*database_, options_);
     return reload();
 }
@@ -35,11 +35,20 @@ Result<void> SqliteWriter::reload() {
     last_envelope_to_ = last_reasons_ = {};
     rollups_->forget();
     WHOSENT_CHECK(names_.forget());
+    WHOSENT_CHECK(conclusions_.forget());
     WHOSENT_CHECK(streams_->forget());
+    if (judge_) judge_->forget_known();
     sequence_ = WHOSENT_TRY(database_->integer("SELECT value FROM meta WHERE key = 'last_sequence'"));
     next_report_ = WHOSENT_TRY(database_->integer("SELECT value FROM meta WHERE key = 'last_report'")) + 1;
     trusted_ = true;
     return {};
+}
+
+void SqliteWriter::set_first_judge(FirstJudge* judge) {
+    judge_ = judge;
+    streams_->set_judge(judge);
+    // it may have served another writer, or a store that is gone
+    if (judge) judge->forget_known();
 }
 
 Result<MessageOutcome> SqliteWriter::add(const MessageWrite& message) {
@@ -214,7 +223,7 @@ Result<std::array<Sums, 4>> SqliteWriter::write_rows(const ReportWrite& report, 
     const std::int32_t month = month_of(place.day);
     const auto write_row = [&](const RowView& row) -> Result<void> {
         WHOSENT_CHECK(flush_if_full());
-        const StreamPlace stream = WHOSENT_TRY(streams_->find_or_add(row.stream, place.domain));
+        const StreamPlace stream = WHOSENT_TRY(streams_->find_or_add(row.stream, {report.domain, place.domain, sequence_ + 1, now_}));
         const std::int64_t flags =
             RecordFlags{row.stream.alignment, row.disposition, row.evaluated_dkim, row.evaluated_spf}.pack();
         const Cell envelope_to = WHOSENT_TRY(names_.cell_of(row.envelope_to, last_envelope_to_));

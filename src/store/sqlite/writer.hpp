@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "store/sqlite/conclusions.hpp"
 #include "store/sqlite/database.hpp"
 #include "store/sqlite/lock.hpp"
 #include "store/sqlite/names.hpp"
@@ -24,6 +25,12 @@ public:
 
     [[nodiscard]] Result<MessageOutcome> add(const MessageWrite& message) override;
     [[nodiscard]] Result<void> commit() override;
+    void set_first_judge(FirstJudge* judge) override;
+    [[nodiscard]] Result<SettleOutcome> settle(std::span<const Settlement> settlements, Cause cause, Seconds attribution_deadline) override;
+    [[nodiscard]] Result<void> put_answers(std::span<const dns::Answer> answers) override;
+    [[nodiscard]] Result<void> approve(const Approval& approval) override;
+    [[nodiscard]] Result<bool> revoke(std::string_view domain, std::string_view sender) override;
+    [[nodiscard]] Result<void> set_judged_by(const Key128& key) override;
     [[nodiscard]] Result<void> quarantine_drop(std::int64_t id) override;
     [[nodiscard]] Result<PurgeResult> purge_older_than(DataKind kind, Seconds cutoff, FunctionRef<void(const PurgeResult&)> progress) override;
 
@@ -33,7 +40,8 @@ private:
           database_(std::move(database)),
           clock_(clock),
           options_(options),
-          names_(*database_, options.cached_name_bytes) {}
+          names_(*database_, options.cached_name_bytes),
+          conclusions_(*database_, names_) {}
 
     // An entry of the quarantine that a message is a retry of.
     struct Entry {
@@ -50,7 +58,7 @@ private:
     [[nodiscard]] Result<void> write_report(const ReportWrite& report, std::int64_t message, MessageOutcome& outcome);
     [[nodiscard]] Result<std::array<Sums, 4>> write_rows(const ReportWrite& report, const ReportPlace& place);
     [[nodiscard]] Result<void> write_arf(const ArfWrite& arf, std::int64_t message, MessageOutcome& outcome);
-    [[nodiscard]] Result<std::int64_t> policy_domain(std::string_view domain);
+    [[nodiscard]] Result<std::string_view> policy_domain(std::string_view domain);
     [[nodiscard]] Result<void> insert_arf(const ArfWrite& arf, std::int64_t message, const StreamPlace& place);
     [[nodiscard]] Result<void> write_tls(const TlsWrite& tls, std::int64_t message, MessageOutcome& outcome);
     [[nodiscard]] Result<void> insert_tls_policy(std::int64_t report, std::size_t position, const TlsPolicy& policy);
@@ -77,6 +85,28 @@ private:
     [[nodiscard]] Result<bool> purge_some_tls(std::vector<std::int64_t>& reports, PurgeResult& result);
     [[nodiscard]] Result<void> purge_tls_report(std::int64_t report, std::int64_t& rows, PurgeResult& result);
     [[nodiscard]] Result<void> settle_sources();
+
+    // A stream of which readers are told that something else is thought now.
+    struct Change;
+    // settle() at work.
+    struct Settling {
+        Cause cause;
+        bool in_place;                      // allowed
+        Seconds deadline;
+        std::int64_t next_sequence;         // of the first event after all that there are
+        std::optional<Seconds> earliest{};  // that went in place: when the first event was stored
+        SettleOutcome outcome{};
+    };
+    // Nothing: it took so long that readers may have been given what was replaced; all is undone.
+    [[nodiscard]] Result<std::optional<SettleOutcome>> settle_once(std::span<const Settlement> settlements, Cause cause, Seconds attribution_deadline,
+                                                                   bool in_place);
+    [[nodiscard]] Result<void> settle_stream(const Settlement& settlement, Settling& settling, std::vector<Change>& changes);
+    // Writes a revision, and before the first one what was there from the beginning.
+    [[nodiscard]] Result<void> add_revision(const Change& change, std::int64_t sequence);
+    [[nodiscard]] Result<void> tell(std::vector<Change>& changes, Settling& settling);
+    [[nodiscard]] Result<void> tell_together(std::span<const Change> changes, std::span<const std::int32_t> months, Settling& settling);
+    [[nodiscard]] Result<void> put_answer(const dns::Answer& answer);
+    [[nodiscard]] Error between_add_and_commit() const;
     [[nodiscard]] Result<void> purge_messages(std::vector<std::int64_t>& messages, PurgeResult& result);
     template <class... Values>
     [[nodiscard]] Result<std::vector<std::int64_t>> ids_of(std::string_view sql, const Values&... values);
@@ -94,13 +124,15 @@ private:
     const Clock& clock_;
     OpenOptions options_;
     Names names_;
+    Conclusions conclusions_;
+    FirstJudge* judge_ = nullptr;
     std::optional<Transaction> transaction_;  // from the first add to the commit
     std::optional<Streams> streams_;
     std::optional<Rollups> rollups_;
     bool trusted_ = false;
     std::int64_t sequence_ = 0;  // last given
     std::int64_t next_report_ = 1;
-    Seconds now_ = 0;  // of the message at hand
+    Seconds now_ = 0;  // of the message or settlement at hand
     // Records on their way into the store; texts lie in record_texts_.
     struct NewRecord {
         struct Text {

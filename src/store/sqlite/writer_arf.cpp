@@ -15,8 +15,9 @@ Result<void> SqliteWriter::write_arf(const ArfWrite& arf, std::int64_t message, 
         return {};
     }
     WHOSENT_CHECK(flush_if_full());
-    const std::int64_t domain = WHOSENT_TRY(policy_domain(record.domain));
-    const StreamPlace place = WHOSENT_TRY(streams_->find_or_add(record.stream.view(), domain));
+    const std::string_view domain = WHOSENT_TRY(policy_domain(record.domain));
+    const Meeting meeting{domain, WHOSENT_TRY(names_.id_of(domain)), sequence_ + 1, now_};
+    const StreamPlace place = WHOSENT_TRY(streams_->find_or_add(record.stream.view(), meeting));
     const Day day = calendar_day(record.at);
     rollups_->use(place, month_of(day), day, 0, std::nullopt, false, 1);
     WHOSENT_CHECK(insert_arf(arf, message, place));
@@ -25,14 +26,14 @@ Result<void> SqliteWriter::write_arf(const ArfWrite& arf, std::int64_t message, 
 }
 
 // Aggregate reports tell of the domain that published the policy, others of the author's: it is that or one above it.
-Result<std::int64_t> SqliteWriter::policy_domain(std::string_view domain) {
-    if (!normalise_domain(domain)) return names_.id_of(domain);
+Result<std::string_view> SqliteWriter::policy_domain(std::string_view domain) {
+    if (!normalise_domain(domain)) return domain;
     const std::string_view organizational = organizational_domain(domain);
     for (; domain.size() > organizational.size(); domain.remove_prefix(domain.find('.') + 1)) {
         const std::int64_t id = WHOSENT_TRY(names_.id_of(domain));
-        if (WHOSENT_TRY(database_->integer("SELECT EXISTS (SELECT 1 FROM report WHERE domain = ?)", id)) != 0) return id;
+        if (WHOSENT_TRY(database_->integer("SELECT EXISTS (SELECT 1 FROM report WHERE domain = ?)", id)) != 0) return domain;
     }
-    return names_.id_of(organizational);
+    return organizational;
 }
 
 Result<void> SqliteWriter::insert_arf(const ArfWrite& arf, std::int64_t message, const StreamPlace& place) {

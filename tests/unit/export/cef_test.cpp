@@ -31,14 +31,16 @@ std::string raw_value(const std::string& line, const std::string& key, const std
 TEST_CASE("a row's CEF, key by key") {
     CHECK(cef_of(test::plain_record().event) ==
           "CEF:0|whosent|whosent|" + std::string(kVersion) +
-              "|dmarc.record|DMARC fail|5| externalId=0123456789abcdef0123456789abcdef01234567 cn3Label=sequence cn3=17 rt=1790000000000 type=1"
+              "|dmarc.record|DMARC fail|6| externalId=0123456789abcdef0123456789abcdef01234567 cn3Label=sequence cn3=17 rt=1790000000000 type=1"
               " cs5Label=reporter cs5=Example Receiver flexString2Label=report_id flexString2=20260921.12345 cs2Label=policy_domain cs2=example.com"
-              " start=1789862400000 end=1789948799000 cnt=42 act=quarantine reason=local_policy:arc\\=pass,other duser=receiver.example"
+              " start=1789862400000 end=1789948799000 cnt=42 act=quarantine requestContext=local_policy:arc\\=pass,other duser=receiver.example"
               " cs6Label=stream_id cs6=00112233445566778899aabbccddeeff src=192.0.2.7 cs1Label=header_from cs1=mail.example.com suser=bounce.example.net"
               " cs3Label=dkim cs3=example.net/s1:pass,example.com:fail cs4Label=spf cs4=bounce.example.net/mfrom:pass cat=fail outcome=failure"
-              " cn2Label=attribution_revision cn2=0 flexString1Label=attribution_state flexString1=provisional"
+              " cn2Label=attribution_revision cn2=2 sourceServiceName=newsmail sourceDnsDomain=newsmail.example flexString1Label=verdict flexString1=unapproved-sender"
+              " reason=Newsmail Pro sends as mail.example.com, and no record of the domain authorizes it."
               " msg=report:12 authenticity:authenticated superseded:false p:quarantine sp:reject np:none pct:50 row:3 evaluated_dkim:fail evaluated_spf:fail"
-              " adkim:r aspf:s aligned_dkim:false aligned_spf:false");
+              " adkim:r aspf:s aligned_dkim:false aligned_spf:false attribution_state:final confidence:high carrier:cloudpost via:gatehouse"
+              " remedy:If it is yours, publish its key at nm1._domainkey.mail.example.com; else ask Newsmail Pro to stop it.");
 }
 
 TEST_CASE("a quarantined report's CEF") {
@@ -53,21 +55,59 @@ TEST_CASE("a failure report's CEF") {
     CHECK(cef_of(test::plain_failure().event) ==
           "CEF:0|whosent|whosent|" + std::string(kVersion) +
               "|dmarc.failure|Authentication failure reported|4| externalId=1123456789abcdef0123456789abcdef01234567 cn3Label=sequence cn3=19 rt=1790000002000 type=0"
-              " cs5Label=reporter cs5=receiver.example deviceCustomDate1Label=reported_at deviceCustomDate1=1789999000000 cat=auth-failure reason=dmarc act=reject"
+              " cs5Label=reporter cs5=receiver.example deviceCustomDate1Label=reported_at deviceCustomDate1=1789999000000 cat=dmarc act=reject"
               " outcome=failure requestClientApplication=Receiver/1.0 start=1789998000000 cnt=2 suser=~1.abcdefghijklmnop@bounce.example.net"
               " duser=~1.defghijklmnopqrs@receiver.example,~1.efghijklmnopqrst@receiver.example cs2Label=reported_domain cs2=example.com,example.net"
               " request=shop.example.net fileId=~1.cdefghijklmnopqr flexString2Label=campaign flexString2=s1._domainkey.example.net"
               " cs6Label=stream_id cs6=00112233445566778899aabbccddeeff src=192.0.2.7 cs1Label=header_from cs1=mail.example.com"
               " cs3Label=dkim cs3=example.net/s1:pass cs4Label=spf cs4=bounce.example.net:pass"
-              " cn2Label=attribution_revision cn2=0 flexString1Label=attribution_state flexString1=provisional"
-              " msg=report:13 authenticity:authenticated derived:source_ip,arrival_date campaign_source:dkim");
+              " cn2Label=attribution_revision cn2=1 flexString1Label=verdict flexString1=spoofed reason=Nothing authenticates as mail.example.com."
+              " msg=report:13 authenticity:authenticated derived:source_ip,arrival_date campaign_source:dkim attribution_state:final confidence:low"
+              " candidates:newsmail,cloudpost network:Example Networks, Inc. remedy:Nothing to do: the policy keeps such mail away.");
 }
 
 TEST_CASE("a complaint's CEF") {
     const std::string line = cef_of(test::plain_complaint().event);
-    CHECK(line.starts_with("CEF:0|whosent|whosent|" + std::string(kVersion) + "|feedback.complaint|Complaint about a mail|5| "));
+    CHECK(line.starts_with("CEF:0|whosent|whosent|" + std::string(kVersion) + "|feedback.complaint|Complaint about a mail|7| "));
     CHECK(line.find(" cat=abuse requestClientApplication=") != std::string::npos);
-    for (const std::string_view key : {" outcome=", " act=", " reason="}) CHECK(line.find(key) == std::string::npos);
+    for (const std::string_view key : {" outcome=", " act="}) CHECK(line.find(key) == std::string::npos);
+}
+
+TEST_CASE("a reclassified source's CEF") {
+    test::SampleEvent sample = test::plain_change();
+    const std::string head = "CEF:0|whosent|whosent|" + std::string(kVersion) +
+                             "|source.reclassified|Source reclassified|6| externalId=3123456789abcdef0123456789abcdef01234567 cn3Label=sequence cn3=21 rt=1790000004000 type=1"
+                             " cnt=3456 start=1789862400000 end=1790121599000 cs2Label=policy_domain cs2=example.com cat=dns-change";
+    const std::string middle = " cs5Label=before_host cs5=newsmail.example flexString2Label=before_verdict flexString2=spoofed"
+                               " cs4Label=before_reason cs4=Nothing authenticates as mail.example.com."
+                               " cn2Label=attribution_revision cn2=2 sourceServiceName=newsmail sourceDnsDomain=newsmail.example flexString1Label=verdict flexString1=unapproved-sender"
+                               " reason=Newsmail Pro sends as mail.example.com, and no record of the domain authorizes it.";
+    const std::string tail = " rows:12 before_revision:1 before_state:provisional before_confidence:low attribution_state:final confidence:high carrier:cloudpost via:gatehouse"
+                             " remedy:If it is yours, publish its key at nm1._domainkey.mail.example.com; else ask Newsmail Pro to stop it.";
+    CHECK(cef_of(sample.event) ==
+          head + " cs6Label=stream_id cs6=00112233445566778899aabbccddeeff src=192.0.2.7 cs1Label=header_from cs1=mail.example.com" + middle + " msg=streams:1" + tail);
+    sample.change().stream = std::nullopt;
+    sample.change().streams = 40;
+    CHECK(cef_of(sample.event) == head + middle + " msg=streams:40" + tail);
+    sample.change().before.sender = "cloudpost";
+    CHECK(cef_of(sample.event).find(" cs3Label=before_sender cs3=cloudpost ") != std::string::npos);
+}
+
+TEST_CASE("what is known of an unknown source is a domain or the owner of its network") {
+    struct Row {
+        std::string_view host;
+        bool domain;
+    };
+    const Row rows[] = {{"Example", false}, {"Example Networks, Inc.", false}, {"example.com, Inc.", false}, {"a\n.example", false}, {"\xC3\xBC.example", false},
+                        {"example.com", true}, {"a_b-1.EXAMPLE", true}};
+    for (const Row& row : rows) {
+        CAPTURE(row.host);
+        test::SampleEvent sample = test::plain_record();
+        sample.record().attribution.host = row.host;
+        const std::string line = cef_of(sample.event);
+        CHECK((line.find(" sourceDnsDomain=") != std::string::npos) == row.domain);
+        CHECK((line.find(" network:") == std::string::npos) == row.domain);
+    }
 }
 
 TEST_CASE("a TLS failure's CEF") {
@@ -97,11 +137,43 @@ TEST_CASE("a word of msg that is empty once it is written is left out") {
     for (const std::string_view blank : {"", " ", "\t "}) {
         sample.lists[1] = {blank};
         sample.link();
-        CHECK(raw_value(cef_of(sample.event), "msg", "") == "report:13 authenticity:authenticated campaign_source:dkim");
+        CHECK(raw_value(cef_of(sample.event), "msg", "").starts_with("report:13 authenticity:authenticated campaign_source:dkim attribution_state:"));
     }
     sample.lists[1] = {"a ", "", "b\nreport:99"};
     sample.link();
-    CHECK(raw_value(cef_of(sample.event), "msg", "") == "report:13 authenticity:authenticated derived:a ,b\\nreport:99 campaign_source:dkim");
+    CHECK(raw_value(cef_of(sample.event), "msg", "").starts_with("report:13 authenticity:authenticated derived:a ,b\\nreport:99 campaign_source:dkim attribution_state:"));
+}
+
+TEST_CASE("a word of msg is as long as there is room for it, counted as the line has it") {
+    test::SampleEvent sample = test::plain_record();
+    EventAttribution& attribution = sample.record().attribution;
+    const std::string before = raw_value(cef_of(sample.event), "msg", "");
+    const std::size_t room = 1023 - before.find("remedy:") - 7;
+    struct Row {
+        std::string remedy, raw;
+    };
+    const std::string x(room - 1, 'x');
+    const Row rows[] = {
+        {x + "==", x},
+        {x + "\xF0\x9F\x93\xA7", x},
+        {x + "  y", x},
+        {x + "\xC3\xA9\xC3\xA9", x + "\xC3\xA9"},
+        {x + "y\n", x + "y"},
+        {x + "yz", x + "y"},
+        {x + "y", x + "y"},
+        {"=" + x, "\\=" + x.substr(1)},
+    };
+    for (const Row& row : rows) {
+        attribution.remedy = row.remedy;
+        const std::string msg = raw_value(cef_of(sample.event), "msg", "");
+        CHECK(msg.substr(msg.find("remedy:") + 7) == row.raw);
+    }
+    // What stands before counts as it is written there: four bytes of this are two units.
+    attribution.carrier = "\xF0\x9F\x93\xA7\xC3\xA9";
+    const std::string longer = x + x;
+    attribution.remedy = longer;
+    const std::string msg = raw_value(cef_of(sample.event), "msg", "");
+    CHECK(msg.size() == 1023 + 3);
 }
 
 TEST_CASE("an extension value is escaped, trimmed and free of control characters") {
@@ -214,7 +286,7 @@ TEST_CASE("a count that is no CEF integer goes to cn1") {
     }
 }
 
-TEST_CASE("severity follows judgement, then disposition") {
+TEST_CASE("severity without a verdict follows judgement, then disposition") {
     struct Row {
         Judgement judgement;
         std::optional<Disposition> disposition;
@@ -233,6 +305,7 @@ TEST_CASE("severity follows judgement, then disposition") {
     };
     for (const Row& row : rows) {
         test::SampleEvent sample = test::plain_record();
+        sample.record().attribution.verdict = VerdictKind::undetermined;
         sample.record().alignment.judgement = row.judgement;
         sample.record().disposition = row.disposition;
         const std::string severity = std::to_string(row.severity);
@@ -243,7 +316,44 @@ TEST_CASE("severity follows judgement, then disposition") {
     }
 }
 
-TEST_CASE("severity of what is no row") {
+TEST_CASE("severity follows the verdict, and of spoofed mail its fate") {
+    struct Row {
+        VerdictKind verdict;
+        std::int64_t delivered, quarantined, rejected, complaint, change;
+    };
+    const Row rows[] = {
+        {VerdictKind::spoofed, 7, 5, 4, 7, 7},    {VerdictKind::unapproved_sender, 6, 6, 6, 6, 6}, {VerdictKind::unapproved_pass, 6, 6, 6, 6, 6},
+        {VerdictKind::misaligned, 5, 5, 5, 5, 5}, {VerdictKind::undetermined, 6, 5, 4, 5, 3},      {VerdictKind::forwarded, 3, 3, 3, 5, 3},
+        {VerdictKind::authorized, 1, 1, 1, 5, 3},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(name_of(row.verdict));
+        test::SampleEvent record = test::plain_record(), failure = test::plain_failure(), complaint = test::plain_complaint(), change = test::plain_change();
+        record.record().attribution.verdict = failure.arf().attribution.verdict = complaint.arf().attribution.verdict = change.change().after.verdict = row.verdict;
+        for (const std::optional<Disposition> delivered : {std::optional<Disposition>(), std::optional(Disposition::none), std::optional(Disposition::pass)}) {
+            record.record().disposition = delivered;
+            CHECK(encode::severity_of(record.event) == row.delivered);
+        }
+        record.record().disposition = Disposition::quarantine;
+        CHECK(encode::severity_of(record.event) == row.quarantined);
+        record.record().disposition = Disposition::reject;
+        CHECK(encode::severity_of(record.event) == row.rejected);
+        for (const std::string_view delivered : {"", "delivered", "other"}) {
+            failure.arf().delivery_result = delivered;
+            CHECK(encode::severity_of(failure.event) == row.delivered);
+        }
+        failure.arf().delivery_result = "spam";
+        CHECK(encode::severity_of(failure.event) == row.quarantined);
+        failure.arf().delivery_result = "reject";
+        CHECK(encode::severity_of(failure.event) == row.rejected);
+        CHECK(encode::severity_of(complaint.event) == row.complaint);
+        complaint.arf().feedback_type = "fraud";
+        CHECK(encode::severity_of(complaint.event) == 7);
+        CHECK(encode::severity_of(change.event) == row.change);
+    }
+}
+
+TEST_CASE("severity of what is no row, without a verdict") {
     struct Row {
         std::string_view word;
         std::int64_t failure, complaint, tls;  // delivery result, feedback type, policy type
@@ -255,6 +365,7 @@ TEST_CASE("severity of what is no row") {
     for (const Row& row : rows) {
         CAPTURE(row.word);
         test::SampleEvent failure = test::plain_failure(), complaint = test::plain_complaint(), tls = test::plain_tls_failure();
+        failure.arf().attribution = complaint.arf().attribution = {};
         failure.arf().delivery_result = complaint.arf().feedback_type = tls.tls().policy_type = row.word;
         CHECK(encode::severity_of(failure.event) == row.failure);
         CHECK(encode::severity_of(complaint.event) == row.complaint);
@@ -272,6 +383,27 @@ TEST_CASE("msg stays within its length with the longest words") {
     record.p = record.sp = record.np = Policy::quarantine;
     CHECK(raw_value(cef_of(sample.event), "msg", "").size() <= 1023);
 
+    // All that a catalogue and a verdict could say, and the remedy what is left: no word before it is lost.
+    const std::string many(5000, 'r');
+    const std::string host = "Networks of " + many;
+    const auto check_last_words = [&](test::SampleEvent& longest, EventAttribution& attribution) {
+        attribution.state = AttributionState::provisional;
+        attribution.confidence = Confidence::unknown;
+        attribution.carrier = attribution.via = attribution.remedy = many;
+        attribution.host = host;
+        longest.candidates[0] = {many};
+        longest.link();
+        const std::string msg = raw_value(cef_of(longest.event), "msg", "");
+        CHECK(msg.size() == 1023);
+        const std::string words = " carrier:" + many.substr(0, 63) + " via:" + many.substr(0, 63) + " candidates:" + many.substr(0, 100) + " network:" + host.substr(0, 100) + " remedy:rrr";
+        CHECK(msg.find(words) != std::string::npos);
+    };
+    check_last_words(sample, record.attribution);
+
+    test::SampleEvent change = test::plain_change();
+    change.change().streams = change.change().rows = change.change().before.revision = record_number;
+    check_last_words(change, change.change().after);
+
     sample = test::plain_failure();
     sample.arf().report = record_number;
     sample.lists[1].assign(5000, "a_field_of_a_report");
@@ -279,6 +411,7 @@ TEST_CASE("msg stays within its length with the longest words") {
     const std::string msg = raw_value(cef_of(sample.event), "msg", "");
     CHECK(msg.size() <= 1023);
     CHECK(msg.find(",a_field_of_a_report campaign_source:") != std::string::npos);
+    check_last_words(sample, sample.arf().attribution);
 
     sample = test::plain_tls_failure();
     sample.tls().report = record_number;
@@ -304,4 +437,5 @@ TEST_CASE("no class uses a CEF key or a JSON path twice, nor a consumer's key") 
     check(encode::kQuarantineFields);
     check(encode::kArfFields);
     check(encode::kTlsFailureFields);
+    check(encode::kReclassifiedFields);
 }

@@ -99,7 +99,7 @@ TEST_CASE("a JSON string is escaped after RFC 8259 and always UTF-8") {
 
 TEST_CASE("a row's JSON, member by member") {
     CHECK(json_of(test::plain_record().event) ==
-          R"({"id":"0123456789abcdef0123456789abcdef01234567","sequence":17,"class":"dmarc.record","time":"2026-09-21T14:13:20Z","severity":5,)"
+          R"({"id":"0123456789abcdef0123456789abcdef01234567","sequence":17,"class":"dmarc.record","time":"2026-09-21T14:13:20Z","severity":6,)"
           R"("report":{"number":12,"org_name":"Example Receiver","report_id":"20260921.12345","domain":"example.com",)"
           R"("begin":"2026-09-20T00:00:00Z","end":"2026-09-20T23:59:59Z","authenticity":"authenticated","superseded":false,)"
           R"("p":"quarantine","sp":"reject","np":"none","pct":50},)"
@@ -108,7 +108,11 @@ TEST_CASE("a row's JSON, member by member") {
           R"("stream":{"id":"00112233445566778899aabbccddeeff","source_ip":"192.0.2.7","header_from":"mail.example.com",)"
           R"("envelope_from":"bounce.example.net","dkim":[{"domain":"example.net","selector":"s1","result":"pass"},{"domain":"example.com","result":"fail"}],)"
           R"("spf_domain":"bounce.example.net","spf_scope":"mfrom","spf_result":"pass","adkim":"r","aspf":"s"},)"
-          R"("judgement":"fail","alignment":{"dkim":false,"spf":false},"attribution":{"revision":0,"state":"provisional"}})");
+          R"("judgement":"fail","alignment":{"dkim":false,"spf":false},)"
+          R"("attribution":{"revision":2,"state":"final","sender":"newsmail","sender_name":"Newsmail Pro","confidence":"high","carrier":"cloudpost",)"
+          R"("via":"gatehouse","host":"newsmail.example"},"verdict":{"name":"unapproved-sender",)"
+          R"("reason":"Newsmail Pro sends as mail.example.com, and no record of the domain authorizes it.",)"
+          R"("remedy":"If it is yours, publish its key at nm1._domainkey.mail.example.com; else ask Newsmail Pro to stop it."}})");
 }
 
 TEST_CASE("what is absent in a row is left out of its JSON") {
@@ -116,7 +120,8 @@ TEST_CASE("what is absent in a row is left out of its JSON") {
           R"({"id":"b","sequence":1,"class":"dmarc.record","time":"1970-01-01T00:00:00Z","severity":6,)"
           R"("report":{"number":0,"begin":"1970-01-01T00:00:00Z","end":"1970-01-01T00:00:00Z","authenticity":"unknown","superseded":false},)"
           R"("row":{"ordinal":0},"stream":{"id":"00000000000000000000000000000000","adkim":"r","aspf":"r"},)"
-          R"("judgement":"fail","alignment":{"dkim":false,"spf":false},"attribution":{"revision":0,"state":"provisional"}})");
+          R"("judgement":"fail","alignment":{"dkim":false,"spf":false},"attribution":{"revision":0,"state":"provisional","confidence":"unknown"},)"
+          R"("verdict":{"name":"undetermined"}})");
 }
 
 TEST_CASE("a quarantined report's JSON") {
@@ -138,7 +143,8 @@ TEST_CASE("a failure report's JSON") {
           R"("subject":"~1.bcdefghijklmnopq","message_id":"~1.cdefghijklmnopqr"},"campaign":{"source":"dkim","value":"s1._domainkey.example.net"},)"
           R"("stream":{"id":"00112233445566778899aabbccddeeff","source_ip":"192.0.2.7","header_from":"mail.example.com","envelope_from":"bounce.example.net",)"
           R"("dkim":[{"domain":"example.net","selector":"s1","result":"pass"}],"spf_domain":"bounce.example.net","spf_result":"pass"},)"
-          R"("attribution":{"revision":0,"state":"provisional"}})");
+          R"("attribution":{"revision":1,"state":"final","confidence":"low","candidates":["newsmail","cloudpost"],"host":"Example Networks, Inc."},)"
+          R"("verdict":{"name":"spoofed","reason":"Nothing authenticates as mail.example.com.","remedy":"Nothing to do: the policy keeps such mail away."}})");
     CHECK(holds(json_of(test::plain_complaint().event), R"("class":"feedback.complaint",)"));
 }
 
@@ -154,15 +160,37 @@ TEST_CASE("a TLS failure's JSON") {
           R"("additional_information":"https://sender.example/errors?code=10"}})");
 }
 
-TEST_CASE("what is absent in a failure, a complaint or a TLS failure is left out of its JSON") {
+TEST_CASE("a reclassified source's JSON") {
+    test::SampleEvent sample = test::plain_change();
+    const std::string head = R"({"id":"3123456789abcdef0123456789abcdef01234567","sequence":21,"class":"source.reclassified","time":"2026-09-21T14:13:24Z","severity":6,)";
+    const std::string tail =
+        R"("before":{"revision":1,"state":"provisional","confidence":"low","candidates":["newsmail","cloudpost"],"host":"newsmail.example","verdict":"spoofed",)"
+        R"("reason":"Nothing authenticates as mail.example.com."},)"
+        R"("after":{"revision":2,"state":"final","sender":"newsmail","sender_name":"Newsmail Pro","confidence":"high","carrier":"cloudpost","via":"gatehouse",)"
+        R"("host":"newsmail.example","verdict":"unapproved-sender","reason":"Newsmail Pro sends as mail.example.com, and no record of the domain authorizes it.",)"
+        R"("remedy":"If it is yours, publish its key at nm1._domainkey.mail.example.com; else ask Newsmail Pro to stop it."}})";
+    CHECK(json_of(sample.event) ==
+          head + R"("change":{"streams":1,"rows":12,"messages":3456,"begin":"2026-09-20T00:00:00Z","end":"2026-09-22T23:59:59Z","domain":"example.com","cause":"dns-change"},)"
+                 R"("stream":{"id":"00112233445566778899aabbccddeeff","source_ip":"192.0.2.7","header_from":"mail.example.com"},)" + tail);
+    // Many streams: what belongs to one of them is not told.
+    sample.change().stream = std::nullopt;
+    sample.change().streams = 40;
+    sample.change().first_day = sample.change().last_day = std::nullopt;
+    CHECK(json_of(sample.event) == head + R"("change":{"streams":40,"rows":12,"messages":3456,"domain":"example.com","cause":"dns-change"},)" + tail);
+}
+
+TEST_CASE("what is absent in an event that is no row is left out of its JSON") {
     const std::string head = R"({"id":"b","sequence":0,"class":")";
     const std::string arf = R"("time":"1970-01-01T00:00:00Z","severity":)";
     const std::string rest = R"("report":{"number":0,"authenticity":"unknown"},"campaign":{"source":"none"},"stream":{"id":"00000000000000000000000000000000"},)"
-                             R"("attribution":{"revision":0,"state":"provisional"}})";
+                             R"("attribution":{"revision":0,"state":"provisional","confidence":"unknown"},"verdict":{"name":"undetermined"}})";
     const auto bare = test::bare_events();
     CHECK(json_of(bare[0].event) == head + R"(dmarc.failure",)" + arf + "6," + rest);
     CHECK(json_of(bare[1].event) == head + R"(feedback.complaint",)" + arf + "5," + rest);
     CHECK(json_of(bare[2].event) == head + R"(tls.failure",)" + arf + R"(3,"report":{"number":0,"authenticity":"unknown"},"policy":{"ordinal":0},"failure":{"ordinal":0}})");
+    const std::string thought = R"({"revision":0,"state":"provisional","confidence":"unknown","verdict":"undetermined"})";
+    CHECK(json_of(bare[3].event) == head + R"(source.reclassified",)" + arf + R"(3,"change":{"streams":1,"rows":0,"messages":0},"before":)" + thought + R"(,"after":)" +
+                                        thought + "}");
 }
 
 TEST_CASE("empty elements of a list are left out, and a list of nothing else") {

@@ -4,6 +4,7 @@
 #include <array>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct SampleEvent {
     std::vector<EventAuthentication> authentication;
     // identity_alignment, derived, original_rcpt_to, reported_domain, reported_uri_host; mx_host is the first
     std::array<std::vector<std::string_view>, 5> lists;
+    std::array<std::vector<std::string_view>, 2> candidates;  // the second: before
 
     SampleEvent() = default;
     SampleEvent(SampleEvent&&) = default;
@@ -32,14 +34,17 @@ struct SampleEvent {
     QuarantineEvent& quarantine() { return std::get<QuarantineEvent>(event.body); }
     ArfEvent& arf() { return std::get<ArfEvent>(event.body); }
     TlsFailureEvent& tls() { return std::get<TlsFailureEvent>(event.body); }
+    ReclassifiedEvent& change() { return std::get<ReclassifiedEvent>(event.body); }
     // The lists are set; to be called when they are complete.
     void link() {
         if (auto* record = std::get_if<RecordEvent>(&event.body)) {
             record->dkim = dkim;
             record->reasons = reasons;
+            record->attribution.candidates = candidates[0];
         }
         if (auto* arf = std::get_if<ArfEvent>(&event.body)) {
             arf->dkim = dkim;
+            arf->attribution.candidates = candidates[0];
             arf->authentication_results = authentication;
             arf->identity_alignment = lists[0];
             arf->derived = lists[1];
@@ -48,8 +53,29 @@ struct SampleEvent {
             arf->reported_uri_host = lists[4];
         }
         if (auto* tls = std::get_if<TlsFailureEvent>(&event.body)) tls->mx_host = lists[0];
+        if (auto* change = std::get_if<ReclassifiedEvent>(&event.body)) {
+            change->after.candidates = candidates[0];
+            change->before.candidates = candidates[1];
+        }
     }
 };
+
+// A sender that passes for itself, and that the domain's records do not name.
+inline EventAttribution plain_attribution() {
+    EventAttribution attribution;
+    attribution.revision = 2;
+    attribution.state = AttributionState::final;
+    attribution.sender = "newsmail";
+    attribution.sender_name = "Newsmail Pro";
+    attribution.carrier = "cloudpost";
+    attribution.via = "gatehouse";
+    attribution.host = "newsmail.example";
+    attribution.confidence = Confidence::high;
+    attribution.verdict = VerdictKind::unapproved_sender;
+    attribution.reason = "Newsmail Pro sends as mail.example.com, and no record of the domain authorizes it.";
+    attribution.remedy = "If it is yours, publish its key at nm1._domainkey.mail.example.com; else ask Newsmail Pro to stop it.";
+    return attribution;
+}
 
 inline SampleEvent plain_record() {
     SampleEvent sample;
@@ -84,6 +110,7 @@ inline SampleEvent plain_record() {
     record.spf_result = "pass";
     record.aspf = AlignmentMode::strict;
     record.alignment = {false, false, Judgement::fail};
+    record.attribution = plain_attribution();
     sample.event.body = record;
     sample.dkim = {{"example.net", "s1", "pass"}, {"example.com", "", "fail"}};
     sample.reasons = {{"local_policy", "arc=pass"}, {"other", ""}};
@@ -101,12 +128,13 @@ inline SampleEvent bare_record() {
 }
 
 inline std::vector<SampleEvent> bare_events() {
-    std::vector<SampleEvent> samples(3);
+    std::vector<SampleEvent> samples(4);
     for (SampleEvent& sample : samples) sample.event.id = "b";
     samples[0].event.body = ArfEvent{};
     samples[1].event.body = ArfEvent{};
     samples[1].arf().kind = ArfEvent::Kind::complaint;
     samples[2].event.body = TlsFailureEvent{};
+    samples[3].event.body = ReclassifiedEvent{};
     return samples;
 }
 
@@ -147,9 +175,17 @@ inline SampleEvent plain_failure() {
     arf.envelope_from = "bounce.example.net";
     arf.spf_domain = "bounce.example.net";
     arf.spf_result = "pass";
+    arf.attribution.revision = 1;
+    arf.attribution.state = AttributionState::final;
+    arf.attribution.host = "Example Networks, Inc.";
+    arf.attribution.confidence = Confidence::low;
+    arf.attribution.verdict = VerdictKind::spoofed;
+    arf.attribution.reason = "Nothing authenticates as mail.example.com.";
+    arf.attribution.remedy = "Nothing to do: the policy keeps such mail away.";
     sample.event.body = arf;
     sample.dkim = {{"example.net", "s1", "pass"}};
     sample.authentication = {{"dkim", "pass", "example.net", "s1"}, {"spf", "pass", "bounce.example.net", ""}};
+    sample.candidates[0] = {"newsmail", "cloudpost"};
     sample.lists = {{{"none"},
                      {"source_ip", "arrival_date"},
                      {"~1.defghijklmnopqrs@receiver.example", "~1.efghijklmnopqrst@receiver.example"},
@@ -196,6 +232,34 @@ inline SampleEvent plain_tls_failure() {
     tls.additional_information = "https://sender.example/errors?code=10";
     sample.event.body = tls;
     sample.lists[0] = {"mx1.mail.example.com", "*.backup.example.com"};
+    sample.link();
+    return sample;
+}
+
+inline SampleEvent plain_change() {
+    SampleEvent sample;
+    sample.event.sequence = 21;
+    sample.event.id = "3123456789abcdef0123456789abcdef01234567";
+    sample.event.published = 1'790'000'004;
+    ReclassifiedEvent change;
+    change.domain = "example.com";
+    change.stream.emplace();
+    for (std::size_t i = 0; i < change.stream->size(); ++i) (*change.stream)[i] = static_cast<std::uint8_t>(i * 17);
+    change.source_ip = IpAddress::parse("192.0.2.7");
+    change.header_from = "mail.example.com";
+    change.before.revision = 1;
+    change.before.verdict = VerdictKind::spoofed;
+    change.before.confidence = Confidence::low;
+    change.before.host = "newsmail.example";
+    change.before.reason = "Nothing authenticates as mail.example.com.";
+    change.after = plain_attribution();
+    change.cause = "dns-change";
+    change.rows = 12;
+    change.messages = 3456;
+    change.first_day = 20'716;  // 2026-09-20
+    change.last_day = 20'718;
+    sample.event.body = change;
+    sample.candidates[1] = {"newsmail", "cloudpost"};
     sample.link();
     return sample;
 }
@@ -274,7 +338,24 @@ inline std::optional<Seconds> random_time(std::mt19937_64& random) {
     return random() % 4 ? std::optional(static_cast<Seconds>(random() % 600'000'000'000) - 4'000'000'000) : std::nullopt;
 }
 
+inline EventAttribution random_attribution(std::mt19937_64& random, const NextText& next) {
+    EventAttribution attribution;
+    attribution.revision = static_cast<std::int64_t>(random() % 1000);
+    attribution.state = static_cast<AttributionState>(random() % 2);
+    attribution.sender = next();
+    attribution.sender_name = next();
+    attribution.carrier = next();
+    attribution.via = next();
+    attribution.host = random() % 3 ? next() : std::string_view("mail-1.host_er.example");
+    attribution.confidence = static_cast<Confidence>(random() % 4);
+    attribution.verdict = kVerdicts[random() % std::size(kVerdicts)];
+    attribution.reason = next();
+    attribution.remedy = next();
+    return attribution;
+}
+
 inline void fill_stream(EventStream& stream, std::mt19937_64& random, const NextText& next) {
+    if (random() % 4) stream.attribution = random_attribution(random, next);
     for (auto& byte : stream.stream) byte = static_cast<std::uint8_t>(random());
     stream.source_ip = random_ip(random);
     stream.header_from = next();
@@ -320,6 +401,7 @@ inline SampleEvent record_of_texts(std::mt19937_64& random, const std::function<
     sample.event.body = record;
     for (auto n = random() % 5; n > 0; --n) sample.dkim.push_back({next(), next(), next()});
     for (auto n = random() % 3; n > 0; --n) sample.reasons.push_back({next(), next()});
+    for (auto n = random() % 3; n > 0; --n) sample.candidates[0].push_back(next());
     sample.link();
     return sample;
 }
@@ -371,6 +453,7 @@ inline SampleEvent arf_of_texts(std::mt19937_64& random, const std::function<std
     for (auto& list : sample.lists) {
         for (auto n = random() % 4; n > 0; --n) list.push_back(next());
     }
+    for (auto n = random() % 3; n > 0; --n) sample.candidates[0].push_back(next());
     sample.link();
     return sample;
 }
@@ -408,6 +491,37 @@ inline SampleEvent tls_failure_of_texts(std::mt19937_64& random, const std::func
     return sample;
 }
 
+inline SampleEvent change_of_texts(std::mt19937_64& random, const std::function<std::string()>& text) {
+    SampleEvent sample;
+    sample.event.sequence = static_cast<std::int64_t>(random() >> 20);
+    sample.event.id = sample.keep(std::to_string(random()));
+    sample.event.published = static_cast<Seconds>(random() % 4'000'000'000);
+    const auto next = [&] { return sample.keep(text()); };
+    ReclassifiedEvent change;
+    change.domain = next();
+    if (random() % 2) {
+        change.stream.emplace();
+        for (auto& byte : *change.stream) byte = static_cast<std::uint8_t>(random());
+    } else {
+        change.streams = static_cast<std::int64_t>(random() % 100'000);
+    }
+    change.source_ip = random_ip(random);  // also where there is no stream: then it is not told
+    change.header_from = next();
+    change.before = random_attribution(random, next);
+    change.after = random_attribution(random, next);
+    change.cause = next();
+    change.rows = static_cast<std::int64_t>(random() % 1'000'000);
+    change.messages = random_count(random).value_or(0);
+    if (random() % 4) change.first_day = static_cast<Day>(random() % 8'000'000) - 2'000'000;  // before the year 0 and beyond 9999 too
+    if (random() % 4) change.last_day = random() % 8 ? static_cast<Day>(random() % 40'000) : std::numeric_limits<Day>::max();
+    sample.event.body = change;
+    for (auto& list : sample.candidates) {
+        for (auto n = random() % 3; n > 0; --n) list.push_back(next());
+    }
+    sample.link();
+    return sample;
+}
+
 inline std::vector<SampleEvent> sample_events(std::uint64_t seed, std::size_t random_events) {
     std::vector<SampleEvent> samples;
     samples.push_back(plain_record());
@@ -416,6 +530,7 @@ inline std::vector<SampleEvent> sample_events(std::uint64_t seed, std::size_t ra
     samples.push_back(plain_failure());
     samples.push_back(plain_complaint());
     samples.push_back(plain_tls_failure());
+    samples.push_back(plain_change());
     for (auto& bare : bare_events()) samples.push_back(std::move(bare));
 
     // Random numbers straight from the engine, so that a seed gives the same events with every standard library.
@@ -425,12 +540,14 @@ inline std::vector<SampleEvent> sample_events(std::uint64_t seed, std::size_t ra
         samples.push_back(quarantine_of_texts(random, [&] { return hostile; }));
         samples.push_back(arf_of_texts(random, [&] { return hostile; }));
         samples.push_back(tls_failure_of_texts(random, [&] { return hostile; }));
+        samples.push_back(change_of_texts(random, [&] { return hostile; }));
     }
     for (std::size_t i = 0; i < random_events; ++i) {
         const auto text = [&] { return random_text(random); };
         samples.push_back(i % 8 == 0   ? quarantine_of_texts(random, text)
                           : i % 8 < 3  ? arf_of_texts(random, text)
                           : i % 8 == 3 ? tls_failure_of_texts(random, text)
+                          : i % 8 == 4 ? change_of_texts(random, text)
                                        : record_of_texts(random, text));
     }
     // More signatures than a key takes.

@@ -59,6 +59,12 @@ public:
         added_hashes.clear();
         return {};
     }
+    void set_first_judge(store::FirstJudge*) override {}
+    Result<store::SettleOutcome> settle(std::span<const store::Settlement>, store::Cause, Seconds) override { return store::SettleOutcome{}; }
+    Result<void> put_answers(std::span<const dns::Answer>) override { return {}; }
+    Result<void> approve(const Approval&) override { return {}; }
+    Result<bool> revoke(std::string_view, std::string_view) override { return false; }
+    Result<void> set_judged_by(const Key128&) override { return {}; }
     Result<void> quarantine_drop(std::int64_t) override { return {}; }
     Result<store::PurgeResult> purge_older_than(store::DataKind, Seconds, FunctionRef<void(const store::PurgeResult&)>) override { return store::PurgeResult{}; }
     Result<std::unique_ptr<store::Writer>> writer() override { return nullptr; }
@@ -88,7 +94,15 @@ private:
         Result<void> quarantine(FunctionRef<bool(const store::QuarantineRow&)>) override { return std::unexpected(none()); }
         Result<store::QuarantineRow> quarantine_entry(std::int64_t) override { return std::unexpected(none()); }
         Result<std::string> quarantine_content(std::int64_t) override { return std::unexpected(none()); }
-        Result<store::Cursor> events(std::optional<store::Cursor>, std::size_t, FunctionRef<bool(const Event&)>) override { return std::unexpected(none()); }
+        Result<store::Cursor> events(const store::EventQuery&, FunctionRef<bool(const Event&)>) override { return std::unexpected(none()); }
+        Result<std::int64_t> watermark(Seconds) override { return std::unexpected(none()); }
+        Result<std::vector<store::ConclusionRow>> conclusions(const store::ConclusionQuery&) override { return std::unexpected(none()); }
+        Result<void> streams(const store::StreamQuery&, FunctionRef<bool(const store::StreamRow&)>) override { return std::unexpected(none()); }
+        Result<std::vector<store::SelectorRow>> selectors(std::string_view) override { return std::unexpected(none()); }
+        Result<std::optional<dns::Answer>> answer(std::string_view, dns::Type) override { return std::unexpected(none()); }
+        Result<std::vector<PastAnswer>> answers(std::string_view, dns::Type) override { return std::unexpected(none()); }
+        Result<std::vector<Approval>> approvals() override { return std::unexpected(none()); }
+        Result<Key128> judged_by() override { return std::unexpected(none()); }
         Result<std::vector<std::string>> verify() override { return std::unexpected(none()); }
         Result<void> backup(const std::string&, FunctionRef<void(double)>) override { return std::unexpected(none()); }
         Result<store::PurgeResult> count_older_than(store::DataKind, Seconds) override { return std::unexpected(none()); }

@@ -84,7 +84,7 @@ TEST_CASE("the same failure or feedback report is kept once, and a forged one ke
     CHECK(sources_of(*reader, {}) == Lines{"example.com 192.0.2.1 0 1 1"});
     CHECK(complaints_of(*reader, {}) == Lines{"example.com 0 1/-"});
     int failed = 0;
-    must(reader->events(std::nullopt, 0, [&](const Event& event) {
+    must(reader->events({}, [&](const Event& event) {
         failed += std::get<ArfEvent>(event.body).authenticity == Authenticity::failed;
         return true;
     }));
@@ -177,7 +177,7 @@ TEST_CASE("a failure report is read back as it was written, whatever its texts h
     check(rows[0].record);
     CHECK(rows[0].origin == "files:/mail/m1");
 
-    must(reader->events(std::nullopt, 0, [&](const Event& event) {
+    must(reader->events({}, [&](const Event& event) {
         const auto& failure = std::get<ArfEvent>(event.body);
         CHECK(class_of(event) == "dmarc.failure");
         CHECK(event.published == fixture.clock.time);

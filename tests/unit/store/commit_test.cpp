@@ -229,7 +229,7 @@ TEST_CASE("of the revisions of a report one counts") {
         CHECK_FALSE(must(reader->report(2)).row.superseded_by);
         // four events with four ids
         std::vector<std::string> ids;
-        must(reader->events(std::nullopt, 0, [&](const Event& event) {
+        must(reader->events({}, [&](const Event& event) {
             ids.emplace_back(event.id);
             return true;
         }));
@@ -287,7 +287,7 @@ TEST_CASE("absurd counts and windows do not break totals") {
     auto reader = must(store->reader());
     check_exact(*reader);
     std::vector<std::optional<std::int64_t>> counts;
-    must(reader->events(std::nullopt, 0, [&](const Event& event) {
+    must(reader->events({}, [&](const Event& event) {
         counts.push_back(std::get<RecordEvent>(event.body).count);
         return true;
     }));

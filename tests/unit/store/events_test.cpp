@@ -67,7 +67,7 @@ TEST_CASE("events come in the order of their sequence, whatever the page") {
         }
     }
     // the reader may stop at any event, and goes on behind it
-    const Cursor stopped = must(reader->events(std::nullopt, 0, [](const Event& event) { return event.sequence < 2222; }));
+    const Cursor stopped = must(reader->events({}, [](const Event& event) { return event.sequence < 2222; }));
     CHECK(stopped.sequence == 2222);
     CHECK(read_all(*reader, 0, stopped).front() == all[2222]);
 
@@ -75,7 +75,7 @@ TEST_CASE("events come in the order of their sequence, whatever the page") {
     CHECK(info.last_sequence == static_cast<std::int64_t>(all.size()));
     // nothing new: the cursor stays
     const Cursor last{info.epoch, info.last_sequence};
-    CHECK(must(reader->events(last, 10, [](const Event&) { return true; })).sequence == last.sequence);
+    CHECK(must(reader->events({last, 10}, [](const Event&) { return true; })).sequence == last.sequence);
     check_exact(*reader);
 }
 
@@ -108,10 +108,10 @@ TEST_CASE("a cursor of another time or place is answered with the place to go on
     const std::uint64_t epoch = must(reader->info()).epoch;
     const auto ignore = [](const Event&) { return true; };
 
-    auto beyond = reader->events(Cursor{epoch, 11}, 0, ignore);
+    auto beyond = reader->events({Cursor{epoch, 11}}, ignore);
     REQUIRE_FALSE(beyond.has_value());
     CHECK(beyond.error().code == ErrorCode::invalid_argument);
-    auto foreign = reader->events(Cursor{epoch + 1, 5}, 0, ignore);
+    auto foreign = reader->events({Cursor{epoch + 1, 5}}, ignore);
     REQUIRE_FALSE(foreign.has_value());
     CHECK(foreign.error().code == ErrorCode::cursor_expired);
     CHECK(foreign.error().detail == Cursor{epoch, 0}.to_string());
@@ -131,13 +131,13 @@ TEST_CASE("a cursor of another time or place is answered with the place to go on
     CHECK(read_all(*other, 0).size() == 10);
     // a cursor of the original: up to the backup both have the same events
     for (const auto& [sequence, resume] : {std::pair{4, 4}, std::pair{10, 10}, std::pair{15, 10}}) {
-        auto old = other->events(Cursor{epoch, sequence}, 0, ignore);
+        auto old = other->events({Cursor{epoch, sequence}}, ignore);
         REQUIRE_FALSE(old.has_value());
         CHECK(old.error().code == ErrorCode::cursor_expired);
         CHECK(old.error().detail == Cursor{info.epoch, resume}.to_string());
     }
     // the original does not know the copy's epoch
-    CHECK(reader->events(Cursor{info.epoch, 1}, 0, ignore).error().detail == Cursor{epoch, 0}.to_string());
+    CHECK(reader->events({Cursor{info.epoch, 1}}, ignore).error().detail == Cursor{epoch, 0}.to_string());
     // and the copy can be written to
     auto second_writer = must(restored->writer());
     CHECK(commit(*second_writer, message_of("m2", report_of("r2", some_rows(10))))[0].rows_stored == 10);

@@ -9,6 +9,11 @@ using namespace whosent::store::test;
 
 namespace {
 
+constexpr const char* kBackToVersion3 =
+    "DROP TABLE conclusion; DROP TABLE conclusion_by_key; DROP TABLE unsettled; DROP TABLE stream_revision; DROP TABLE reclassification;"
+    "DROP TABLE dns_answer; DROP TABLE approval; ALTER TABLE stream DROP COLUMN conclusion; ALTER TABLE stream DROP COLUMN attribution;"
+    "UPDATE stream SET modes = modes & 3; ALTER TABLE report DROP COLUMN came_superseded;"
+    "DELETE FROM meta WHERE key IN ('settled', 'attribution_deadline', 'judged_by_0', 'judged_by_1'); PRAGMA user_version = 3";
 constexpr const char* kBackToVersion2 =
     "DROP TABLE arf; DROP TABLE tls_report; DROP TABLE tls_policy; DROP TABLE tls_failure; PRAGMA user_version = 2";
 // From version 2; what 0002 drops held other figures than it finds from the records.
@@ -26,7 +31,7 @@ constexpr const char* kBackToVersion1 =
 }  // namespace
 
 TEST_CASE("a store of an earlier version is brought up to date with all that it held") {
-    const int version = GENERATE(1, 2);
+    const int version = GENERATE(1, 2, 3);
     CAPTURE(version);
     Fixture fixture;
     Row failing, absent;
@@ -40,6 +45,9 @@ TEST_CASE("a store of an earlier version is brought up to date with all that it 
         auto writer = must(store->writer());
         commit(*writer, first(), message_of("m2", report_of("r2", {failing}, kNovember + 40 * kSecondsPerDay)),
                message_of("m3", report_of("r1", {failing, failing})));  // a revision of the first
+        ReportWrite weaker = report_of("r1", {absent});  // another, that gives way
+        weaker.complete = false;
+        commit(*writer, message_of("m4", std::move(weaker)));
     }
     const auto sources = [&] {
         auto store = fixture.open();
@@ -47,10 +55,38 @@ TEST_CASE("a store of an earlier version is brought up to date with all that it 
         check_exact(*reader);
         return must(reader->sources({}));
     };
+    // what came superseded, which is not what is superseded now
+    const auto superseded = [&] {
+        auto store = fixture.open();
+        std::vector<bool> result;
+        must(must(store->reader())->events({}, [&](const Event& event) {
+            result.push_back(std::get<RecordEvent>(event.body).superseded);
+            return true;
+        }));
+        return result;
+    };
+    const auto streams = [&] {
+        auto store = fixture.open();
+        std::vector<Alignment> result;
+        must(must(store->reader())->streams({}, [&](const StreamRow& row) {
+            CHECK(row.settled);
+            CHECK(row.state == AttributionState::provisional);
+            CHECK(row.revision == 0);
+            CHECK(row.conclusion == Conclusion{});
+            result.push_back(row.stream.alignment);
+            return true;
+        }));
+        return result;
+    };
     const std::vector<SourceRow> before = sources();
+    const std::vector<bool> superseded_before = superseded();
+    const std::vector<Alignment> streams_before = streams();
+    REQUIRE(std::count(superseded_before.begin(), superseded_before.end(), true) == 1);
+    REQUIRE(std::find(streams_before.begin(), streams_before.end(), failing.alignment) != streams_before.end());
     {
         auto database = must(sqlite::Database::open(fixture.path, SQLITE_OPEN_READWRITE, ""));
-        must(database->execute(kBackToVersion2));
+        must(database->execute(kBackToVersion3));
+        if (version <= 2) must(database->execute(kBackToVersion2));
         if (version == 1) must(database->execute(kBackToVersion1));
         REQUIRE(must(database->integer("PRAGMA user_version")) == version);
     }
@@ -67,12 +103,14 @@ TEST_CASE("a store of an earlier version is brought up to date with all that it 
         CHECK(after[i].totals.reject == before[i].totals.reject);
         CHECK(after[i].first_day == before[i].first_day);
     }
+    CHECK(superseded() == superseded_before);
+    CHECK(streams() == streams_before);
     auto store = fixture.open();
     CHECK(must(must(store->reader())->info()).schema_version == sqlite::newest_schema_version());
     auto writer = must(store->writer());
     CHECK(commit(*writer, first())[0].duplicate);
     // and what is new has its place
-    MessageWrite newer = message_of("m4");
+    MessageWrite newer = message_of("m5");
     newer.arf.push_back(arf_of("a1", ArfKind::complaint));
     newer.tls.push_back(tls_of("t1"));
     const auto outcome = commit(*writer, std::move(newer))[0];

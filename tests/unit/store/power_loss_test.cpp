@@ -271,6 +271,97 @@ TEST_CASE("a purge that is interrupted by a loss of power leaves exact totals") 
     }
 }
 
+namespace {
+
+// Leaves every stream to be settled.
+struct UndecidedJudge final : FirstJudge {
+    Conclusion conclusion;
+    std::int64_t known = 0;
+    UndecidedJudge() { conclusion.sender = "said at first"; }
+    Said say(const StreamView&, std::string_view) override { return {&conclusion, &known, false}; }
+    void forget_known() override { known = 0; }
+};
+
+// What is thought of each stream, and what its events say.
+std::string describe_attributions(Reader& reader) {
+    std::string text;
+    must(reader.streams({}, [&](const StreamRow& row) {
+        text += std::to_string(row.id) + " " + row.conclusion.sender + " " + std::to_string(row.revision) + (row.settled ? " settled\n" : "\n");
+        return true;
+    }));
+    must(reader.events({}, [&](const Event& event) {
+        text += std::to_string(event.sequence) + " " + std::string(event.id);
+        if (const auto* record = std::get_if<RecordEvent>(&event.body)) text += " " + std::string(record->attribution.sender);
+        if (const auto* change = std::get_if<ReclassifiedEvent>(&event.body)) text += " -> " + std::string(change->after.sender);
+        text += '\n';
+        return true;
+    }));
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("after a loss of power a settlement is there whole or not at all") {
+    constexpr Seconds kDeadline = 60;
+    TemporaryFolder folder;
+    StillClock clock, later;  // to `later` everything is given
+    later.time += 100 * kDeadline;
+    const sqlite::OpenOptions options = small_options(folder);
+    MemoryDisk disk;
+    disk.mount();
+    // Each state that was made durable, with the length of the log then.
+    std::vector<std::pair<std::size_t, std::string>> states;
+    {
+        UndecidedJudge judge;
+        auto store = must(sqlite::open_sqlite_store(kName, OpenMode::create_if_missing, clock, options));
+        auto writer = must(store->writer());
+        auto reader_store = must(sqlite::open_sqlite_store(kName, OpenMode::existing, later, options));
+        auto reader = must(reader_store->reader());
+        writer->set_first_judge(&judge);
+        const auto durable = [&] { states.emplace_back(disk.log.size(), describe_attributions(*reader)); };
+        durable();
+        std::mt19937 random(5);
+        for (int step = 0; step < 4; ++step) {
+            auto batch = batch_of(message_of("m" + std::to_string(step), random_report(random, std::to_string(step), 40)));
+            must(writer->commit_batch(batch));
+            durable();
+            if (step == 1) clock.time += kDeadline;
+            std::vector<Settlement> settlements;
+            must(reader->streams({}, [&](const StreamRow& row) {
+                Conclusion conclusion;
+                conclusion.sender = "s" + std::to_string(random() % 3);
+                if (random() % 2) settlements.push_back({row.id, conclusion, random() % 5 ? AttributionState::final : AttributionState::provisional});
+                return true;
+            }));
+            const SettleOutcome outcome = must(writer->settle(settlements, Cause::answers, kDeadline));
+            REQUIRE((step == 1 ? outcome.reclassified : outcome.first) > 5);
+            durable();
+        }
+    }
+    std::mt19937 random(17);
+    int losses = 0;
+    for (std::size_t at = states.front().first; at <= disk.log.size(); ++at) {
+        if (disk.log[at - 1].kind != MemoryDisk::Kind::sync && random() % 10 != 0) continue;
+        for (int variant = 0; variant < 3; ++variant) {
+            CAPTURE(at, variant);
+            auto left = disk.after_loss(at, [&](const auto&) {
+                return MemoryDisk::Survival{variant == 1 || (variant == 2 && random() % 2 == 0)};
+            });
+            left->mount();
+            ++losses;
+            auto store = must(sqlite::open_sqlite_store(kName, OpenMode::existing, later, options));
+            auto writer = must(store->writer());
+            auto reader = must(store->reader());
+            check_exact(*reader);
+            const std::string description = describe_attributions(*reader);
+            const auto found = std::find_if(states.begin(), states.end(), [&](const auto& state) { return state.second == description; });
+            REQUIRE(found != states.end());
+            REQUIRE((std::next(found) == states.end() || std::next(found)->first > at));
+        }
+    }
+    CHECK(losses > 50);
+}
+
 TEST_CASE("a full disk at any write stores nothing of the batch, and a later try all of it") {
     TemporaryFolder folder;
     StillClock clock;

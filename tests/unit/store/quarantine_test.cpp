@@ -17,7 +17,7 @@ std::vector<QuarantineRow> entries(Reader& reader) {
 
 std::vector<std::string> quarantine_events(Reader& reader) {
     std::vector<std::string> reasons;
-    must(reader.events(std::nullopt, 0, [&](const Event& event) {
+    must(reader.events({}, [&](const Event& event) {
         if (const auto* entry = std::get_if<QuarantineEvent>(&event.body))
             reasons.push_back(std::to_string(entry->quarantine) + " " + std::string(entry->reason));
         return true;

@@ -66,7 +66,7 @@ struct Row {
         RowView row;
         StreamView& stream = row.stream;
         stream.key = key128(ip + "|" + header_from + "|" + envelope_from + "|" + dkim + "|" + spf_domain + "|" + spf_scope + "|" +
-                            spf_result);
+                            spf_result + "|" + std::to_string(alignment.dkim + 2 * alignment.spf + 4 * static_cast<int>(alignment.judgement)));
         if (!ip.empty()) stream.ip = IpAddress::parse(ip);
         stream.header_from = header_from;
         stream.envelope_from = envelope_from;
@@ -252,7 +252,7 @@ inline std::vector<Seen> read_all(Reader& reader, std::size_t page, std::optiona
     std::vector<Seen> seen;
     for (;;) {
         const std::size_t before = seen.size();
-        after = must(reader.events(after, page, [&](const Event& event) {
+        after = must(reader.events({after, page}, [&](const Event& event) {
             seen.push_back({event.sequence, std::string(event.id), std::string(class_of(event))});
             return true;
         }));

@@ -192,7 +192,7 @@ TEST_CASE("a TLS report is read back as it was written, whatever its texts hold"
     CHECK(failures[0].organization_name == hostile);
     CHECK(failures[0].details.failed_session_count == kMost);
     std::vector<std::uint64_t> ordinals;
-    must(reader->events(std::nullopt, 0, [&](const Event& event) {
+    must(reader->events({}, [&](const Event& event) {
         const auto& failure = std::get<TlsFailureEvent>(event.body);
         ordinals.push_back(failure.ordinal);
         CHECK(failure.policy_ordinal == 0);

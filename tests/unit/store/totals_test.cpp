@@ -329,7 +329,7 @@ TEST_CASE("keys that begin alike are kept apart") {
     check_exact(*reader);
     CHECK(must(reader->sources({})).size() == 30);
     int events = 0;
-    must(reader->events(std::nullopt, 0, [&](const Event& event) {
+    must(reader->events({}, [&](const Event& event) {
         const auto& record = std::get<RecordEvent>(event.body);
         REQUIRE(record.envelope_from == "e" + std::to_string(record.ordinal) + ".example");
         ++events;
@@ -367,7 +367,7 @@ TEST_CASE("a purge keeps the hash of a message, so that a second run brings noth
     CHECK(must(reader->info()).quarantined == 1);
     CHECK(commit(*writer, message_of("m1", report_of("r1", {Row{}, Row{}})))[0].duplicate);
     check_exact(*reader);
-    CHECK(must(reader->events(std::nullopt, 0, [](const Event&) { return true; })).sequence == 4);
+    CHECK(must(reader->events({}, [](const Event&) { return true; })).sequence == 4);
     // numbers are not given again, even when the last ones are gone
     must(writer->purge_older_than(DataKind::aggregate, kNovember + 500 * kSecondsPerDay, [](const PurgeResult&) {}));
     writer = nullptr;

@@ -22,7 +22,8 @@ CEF_INT_MAX = 2**31 - 1
 
 # Lengths of the extension dictionary; keys that are not here must not be sent.
 LENGTHS = {"externalId": 40, "act": 63, "outcome": 63, "cat": 1023, "reason": 1023, "msg": 1023, "suser": 1023, "duser": 1023, "fname": 1023,
-           "dhost": 1023, "request": 1023, "requestClientApplication": 1023, "fileId": 1023,
+           "dhost": 1023, "request": 1023, "requestClientApplication": 1023, "requestContext": 2048, "fileId": 1023,
+           "sourceServiceName": 1023, "sourceDnsDomain": 255,
            "flexString1": 1023, "flexString2": 1023, **{f"cs{i}": 4000 for i in range(1, 7)}}
 LABELLED = {"c6a2", "c6a3", "deviceCustomDate1", "cn1", "cn2", "cn3", "flexString1", "flexString2", *(f"cs{i}" for i in range(1, 7))}
 NUMBERS = {"rt", "start", "end", "cnt", "cn1", "cn2", "cn3", "type", "deviceCustomDate1"}
@@ -50,21 +51,39 @@ def present(members):
 
 # ---- what the JSON should hold ----
 
+VERDICTS = {"authorized": 1, "forwarded": 3, "misaligned": 5, "unapproved-pass": 6, "unapproved-sender": 6, "spoofed": 7}
+
+
 def severity_of(event):
     kind = text_of(event["class"])
     if kind == "report.quarantined":
         return 3
-    if kind == "feedback.complaint":
-        return 7 if text_of(event["feedback_type"]) in ("fraud", "virus") else 5
-    if kind == "dmarc.failure":
-        return {"reject": 4, "spam": 5, "policy": 5}.get(text_of(event["delivery_result"]), 6)
     if kind == "tls.failure":
         return 5 if text_of(event["policy_type"]) in ("sts", "tlsa") else 3
-    if event["judgement"] == "pass":
-        return 1
-    if event["judgement"] in ("forwarded", "mailing_list"):
-        return 3
-    return {"reject": 4, "quarantine": 5}.get(event.get("disposition"), 6)
+    if kind == "source.reclassified":
+        return max(3, VERDICTS.get(event["after"]["verdict"], 3))
+    verdict = event["attribution"]["verdict"]
+    if kind == "feedback.complaint":
+        return max(7 if text_of(event["feedback_type"]) in ("fraud", "virus") else 5, VERDICTS.get(verdict, 0))
+    stopped = {"reject": 4, "spam": 5, "policy": 5}.get(text_of(event["delivery_result"])) if kind == "dmarc.failure" else (
+        {"reject": 4, "quarantine": 5}.get(event.get("disposition")))
+    if verdict == "spoofed" and stopped:
+        return stopped
+    if verdict in VERDICTS:
+        return VERDICTS[verdict]
+    return {"pass": 1, "forwarded": 3, "mailing_list": 3}.get(event.get("judgement")) or stopped or 6
+
+
+def attribution_of(attribution):
+    """What the JSON says of an attribution and its verdict, in one object."""
+    return present({**{key: attribution[key] for key in ("revision", "state", "confidence", "verdict")}, "candidates": texts_of(attribution["candidates"]),
+                    **{key: text_of(attribution[key]) for key in ("sender", "sender_name", "carrier", "via", "host", "reason", "remedy")}})
+
+
+def attribution_and_verdict(event):
+    attribution = attribution_of(event["attribution"])
+    verdict = {"name": attribution.pop("verdict"), **{key: attribution.pop(key) for key in ("reason", "remedy") if key in attribution}}
+    return {"attribution": attribution, "verdict": verdict}
 
 
 def expected_json(event):
@@ -97,8 +116,14 @@ def expected_json(event):
                                        for method, result, domain, selector in event["authentication_results"]]})
         expected["campaign"] = present({"source": event["campaign_source"], "value": text_of(event["campaign"])})
         expected["stream"] = stream_of(event)
-        expected["attribution"] = {"revision": 0, "state": "provisional"}
-        return expected
+        return expected | attribution_and_verdict(event)
+    if expected["class"] == "source.reclassified":
+        expected["change"] = present({
+            "streams": event["streams"], "rows": event["rows"], "messages": event["messages"], "domain": domain_of(event["domain"]), "cause": text_of(event["cause"]),
+            "begin": optional_time(days_of(event), "begin"), "end": optional_time(days_of(event), "end")})
+        if "stream" in event:
+            expected["stream"] = present({"id": event["stream"], "source_ip": address_of(event), "header_from": domain_of(event["header_from"])})
+        return expected | {"before": attribution_of(event["before"]), "after": attribution_of(event["after"])}
     expected["report"] = present({
         "number": event["report"], "org_name": text_of(event["org_name"]), "report_id": text_of(event["report_id"]), "domain": domain_of(event["domain"]),
         "begin": time_of(event["begin"]), "end": time_of(event["end"]), "authenticity": event["authenticity"], "superseded": event["superseded"],
@@ -110,8 +135,17 @@ def expected_json(event):
     expected["stream"] = stream_of(event) | {"adkim": event["adkim"], "aspf": event["aspf"]}
     expected["judgement"] = event["judgement"]
     expected["alignment"] = {"dkim": event["aligned_dkim"], "spf": event["aligned_spf"]}
-    expected["attribution"] = {"revision": 0, "state": "provisional"}
-    return expected
+    return expected | attribution_and_verdict(event)
+
+
+def days_of(event):
+    """First and last second of the days of a change."""
+    times = {}
+    if "first_day" in event:
+        times["begin"] = event["first_day"] * 86400
+    if "last_day" in event:
+        times["end"] = event["last_day"] * 86400 + 86399
+    return times
 
 
 def stream_of(event):
@@ -189,6 +223,33 @@ def result_of(domain, detail, result):
     return domain_of(domain) + ("/" + text_of(detail) if detail else "") + (":" + text_of(result) if result else "")
 
 
+def words_of_attribution(attribution):
+    host = text_of(attribution["host"])
+    return [("attribution_state", attribution["state"], 300), ("confidence", attribution["confidence"], 300), ("carrier", text_of(attribution["carrier"]), 63),
+            ("via", text_of(attribution["via"]), 63), ("candidates", texts_of(attribution["candidates"]), 100),
+            ("network", "" if DOMAIN.fullmatch(host) else host, 100), ("remedy", text_of(attribution["remedy"]), 1023)]
+
+
+DOMAIN = re.compile(r"[-A-Za-z0-9_.]*\.[-A-Za-z0-9_.]*")
+
+
+def with_words(msg, words):
+    """Words of texts at the end of msg, each as far as its own limit and msg's allow."""
+    for word, value, limit in words:
+        start = f" {word}:" if msg else f"{word}:"
+        limit = min(limit, 1023 - width_of(msg + start))
+        value = (joined(value, limit) if isinstance(value, list) else cut(value, limit)) if limit > 0 else ""
+        if value:
+            msg += start + value
+    return msg
+
+
+def texts_of_attribution(attribution):
+    host = text_of(attribution["host"])
+    return {"sourceServiceName": text_of(attribution["sender"]), "sourceDnsDomain": host if DOMAIN.fullmatch(host) else "",
+            "flexString1": attribution["verdict"], "reason": text_of(attribution["reason"])}
+
+
 def words_of(words):
     return " ".join(f"{word}:{str(value).lower() if isinstance(value, bool) else value}" for word, value in words.items() if value is not None)
 
@@ -232,41 +293,54 @@ def expected_cef(event):
         name = "TLS failure reported"
     elif text_of(event["class"]) in ("dmarc.failure", "feedback.complaint"):
         failure = text_of(event["class"]) == "dmarc.failure"
-        numbers |= {"type": 0, "cn2": 0, **cef_times(start=event.get("arrival_date"), deviceCustomDate1=event.get("reported_at")), **cef_count(event.get("incidents"))}
+        numbers |= {"type": 0, "cn2": event["attribution"]["revision"], **cef_times(start=event.get("arrival_date"), deviceCustomDate1=event.get("reported_at")), **cef_count(event.get("incidents"))}
         labels |= {"cn1": "count", "cn2": "attribution_revision", "cs1": "header_from", "cs2": "reported_domain", "cs3": "dkim", "cs4": "spf", "cs5": "reporter",
-                   "cs6": "stream_id", "flexString1": "attribution_state", "flexString2": "campaign", "c6a2": "Source IPv6 Address", "deviceCustomDate1": "reported_at"}
+                   "cs6": "stream_id", "flexString1": "verdict", "flexString2": "campaign", "c6a2": "Source IPv6 Address", "deviceCustomDate1": "reported_at"}
         texts |= {
             "outcome": "failure" if failure else "", "cs1": domain_of(event["header_from"]), "cs2": joined(domains_of(event["reported_domain"]), 4000),
             "cs3": joined([result_of(*dkim) for dkim in event["dkim"]], 4000), "cs4": result_of(event["spf_domain"], event["spf_scope"], event["spf_result"]),
-            "cs5": domain_of(event["reporter"]), "cs6": event["stream"], "flexString1": "provisional", "flexString2": text_of(event["campaign"]),
-            "cat": text_of(event["feedback_type"]), "reason": text_of(event["auth_failure"]), "act": text_of(event["delivery_result"]),
+            "cs5": domain_of(event["reporter"]), "cs6": event["stream"], "flexString2": text_of(event["campaign"]),
+            "cat": (text_of(event["auth_failure"]) if failure else "") or text_of(event["feedback_type"]), "act": text_of(event["delivery_result"]),
             "suser": text_of(event["original_mail_from"]) or domain_of(event["envelope_from"]), "duser": joined(texts_of(event["original_rcpt_to"]), 1023),
             "request": joined(domains_of(event["reported_uri_host"]), 1023), "requestClientApplication": text_of(event["user_agent"]),
-            "fileId": text_of(event["message_id"]), **cef_address(address_of(event), "src", "c6a2")}
-        texts["msg"] = (words_of({"report": event["report"], "authenticity": event["authenticity"], "derived": joined(texts_of(event["derived"]), 300) or None}) +
-                        " campaign_source:" + event["campaign_source"])
+            "fileId": text_of(event["message_id"]), **texts_of_attribution(event["attribution"]), **cef_address(address_of(event), "src", "c6a2")}
+        texts["msg"] = with_words(words_of({"report": event["report"], "authenticity": event["authenticity"]}), [
+            ("derived", texts_of(event["derived"]), 300), ("campaign_source", event["campaign_source"], 300), *words_of_attribution(event["attribution"])])
         name = "Authentication failure reported" if failure else "Complaint about a mail"
+    elif text_of(event["class"]) == "source.reclassified":
+        before, after, days = event["before"], event["after"], days_of(event)
+        numbers |= {"type": 1, "cn2": after["revision"], **cef_times(start=days.get("begin"), end=days.get("end")), **cef_count(event["messages"])}
+        labels |= {"cn1": "count", "cn2": "attribution_revision", "cs1": "header_from", "cs2": "policy_domain", "cs3": "before_sender", "cs4": "before_reason",
+                   "cs5": "before_host", "cs6": "stream_id", "flexString1": "verdict", "flexString2": "before_verdict", "c6a2": "Source IPv6 Address"}
+        texts |= {"cs2": domain_of(event["domain"]), "cat": text_of(event["cause"]), "cs3": text_of(before["sender"]), "cs4": text_of(before["reason"]),
+                  "cs5": text_of(before["host"]), "flexString2": before["verdict"], **texts_of_attribution(after)}
+        if "stream" in event:
+            texts |= {"cs6": event["stream"], "cs1": domain_of(event["header_from"]), **cef_address(address_of(event), "src", "c6a2")}
+        texts["msg"] = with_words(words_of({"streams": event["streams"], "rows": event["rows"], "before_revision": before["revision"]}), [
+            ("before_state", before["state"], 300), ("before_confidence", before["confidence"], 300), *words_of_attribution(after)])
+        name = "Source reclassified"
     else:
-        numbers |= {"type": 1, "cn2": 0, "start": event["begin"] * 1000, "end": event["end"] * 1000}
+        numbers |= {"type": 1, "cn2": event["attribution"]["revision"], "start": event["begin"] * 1000, "end": event["end"] * 1000}
         if "count" in event:
             numbers["cnt" if 0 <= event["count"] <= CEF_INT_MAX else "cn1"] = event["count"]
         numbers = {key: value for key, value in numbers.items() if key not in ("start", "end") or (value >= 0 and time_of(value // 1000))}
         labels |= {"cn1": "count", "cn2": "attribution_revision", "cs1": "header_from", "cs2": "policy_domain", "cs3": "dkim", "cs4": "spf", "cs5": "reporter",
-                   "cs6": "stream_id", "flexString1": "attribution_state", "flexString2": "report_id", "c6a2": "Source IPv6 Address"}
+                   "cs6": "stream_id", "flexString1": "verdict", "flexString2": "report_id", "c6a2": "Source IPv6 Address"}
         address = address_of(event)
         if address:
             texts["c6a2" if ":" in address else "src"] = address
         texts |= {
             "act": event.get("disposition", ""), "cat": event["judgement"], "outcome": "success" if event["aligned_dkim"] or event["aligned_spf"] else "failure",
             "suser": domain_of(event["envelope_from"]), "duser": domain_of(event["envelope_to"]), "cs1": domain_of(event["header_from"]),
-            "cs2": domain_of(event["domain"]), "cs5": text_of(event["org_name"]), "cs6": event["stream"], "flexString1": "provisional",
+            "cs2": domain_of(event["domain"]), "cs5": text_of(event["org_name"]), "cs6": event["stream"],
             "flexString2": text_of(event["report_id"]), "cs4": result_of(event["spf_domain"], event["spf_scope"], event["spf_result"])}
         texts["cs3"] = joined([result_of(*dkim) for dkim in event["dkim"]], 4000)
-        texts["reason"] = joined([text_of(kind) + (":" + text_of(comment) if comment else "") for kind, comment in event["reasons"]], 1023)
+        texts["requestContext"] = joined([text_of(kind) + (":" + text_of(comment) if comment else "") for kind, comment in event["reasons"]], 2048)
+        texts |= texts_of_attribution(event["attribution"])
         words = {"report": event["report"], "authenticity": event["authenticity"], "superseded": event["superseded"],
                  **{key: event.get(key) for key in ("p", "sp", "np", "pct")}, "row": event["ordinal"],
                  **{key: event.get(key) for key in ("evaluated_dkim", "evaluated_spf", "adkim", "aspf", "aligned_dkim", "aligned_spf")}}
-        texts["msg"] = words_of(words)
+        texts["msg"] = with_words(words_of(words), words_of_attribution(event["attribution"]))
         name = {"pass": "DMARC pass", "forwarded": "DMARC fail, forwarded", "mailing_list": "DMARC fail, mailing list", "fail": "DMARC fail"}[event["judgement"]]
     extension = {key: cut(value, LENGTHS.get(key, 1023)) for key, value in texts.items()}
     extension |= {key: str(value) for key, value in numbers.items()}
@@ -371,11 +445,15 @@ def main():
         document = json.loads(events[0][1])
         for broken in ({**document, "extra": 1}, {**document, "stream": {**document["stream"], "extra": 1}}, {**document, "class": "other"},
                        {**document, "sequence": "1"}, {**document, "stream": {**document["stream"], "id": "0"}}, {**document, "id": "x" * 41},
-                       {key: value for key, value in document.items() if key != "attribution"}):
+                       {**document, "verdict": {**document["verdict"], "name": "fine"}}, {**document, "attribution": {**document["attribution"], "confidence": 1}},
+                       *({key: value for key, value in document.items() if key != left_out} for left_out in ("attribution", "verdict"))):
             assert not validator.is_valid(broken), f"the schema accepts {broken}"
-        for kind, group in (("dmarc.failure", "stream"), ("feedback.complaint", "campaign"), ("tls.failure", "policy")):
+        for kind, group, number in (("dmarc.failure", "stream", ("report", "number")), ("feedback.complaint", "campaign", ("report", "number")),
+                                    ("tls.failure", "policy", ("report", "number")), ("source.reclassified", "before", ("change", "rows")),
+                                    ("source.reclassified", "after", ("before", "revision"))):
             document = next(json.loads(line) for _, line, _ in events if json.loads(line)["class"] == kind)
-            for broken in ({**document, "extra": 1}, {**document, group: {**document[group], "extra": 1}}, {**document, "report": {**document["report"], "number": "1"}},
+            for broken in ({**document, "extra": 1}, {**document, group: {**document[group], "extra": 1}},
+                           {**document, number[0]: {**document[number[0]], number[1]: "1"}},
                            {key: value for key, value in document.items() if key != group}, {**document, "class": "dmarc.record"}):
                 assert not validator.is_valid(broken), f"the schema accepts {broken}"
     elif mode == "cef":

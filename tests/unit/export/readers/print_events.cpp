@@ -56,7 +56,25 @@ void list(Input& input, std::string_view name, std::span<const std::string_view>
     input.member(name, out.empty() ? "[]" : out + ']');
 }
 
+void describe_attribution(Input& input, const std::string& name, const EventAttribution& attribution) {
+    Input inner;
+    inner.number("revision", attribution.revision);
+    inner.word("state", std::optional(attribution.state));
+    inner.text("sender", attribution.sender);
+    inner.text("sender_name", attribution.sender_name);
+    inner.word("confidence", std::optional(attribution.confidence));
+    inner.text("carrier", attribution.carrier);
+    inner.text("via", attribution.via);
+    list(inner, "candidates", attribution.candidates);
+    inner.text("host", attribution.host);
+    inner.word("verdict", std::optional(attribution.verdict));
+    inner.text("reason", attribution.reason);
+    inner.text("remedy", attribution.remedy);
+    input.member(name, inner.finish());
+}
+
 void describe_stream(Input& input, const EventStream& stream) {
+    describe_attribution(input, "attribution", stream.attribution);
     input.text("stream", {reinterpret_cast<const char*>(stream.stream.data()), stream.stream.size()});
     address(input, "source_ip", stream.source_ip);
     input.text("header_from", stream.header_from);
@@ -155,6 +173,21 @@ void describe(Input& input, const TlsFailureEvent& tls) {
     input.text("receiving_mx_hostname", tls.receiving_mx_hostname);
     input.text("failure_reason_code", tls.failure_reason_code);
     input.text("additional_information", tls.additional_information);
+}
+
+void describe(Input& input, const ReclassifiedEvent& change) {
+    input.text("domain", change.domain);
+    if (change.stream) input.text("stream", {reinterpret_cast<const char*>(change.stream->data()), change.stream->size()});
+    address(input, "source_ip", change.source_ip);
+    input.text("header_from", change.header_from);
+    describe_attribution(input, "before", change.before);
+    describe_attribution(input, "after", change.after);
+    input.text("cause", change.cause);
+    input.number("streams", change.streams);
+    input.number("rows", change.rows);
+    input.number("messages", change.messages);
+    if (change.first_day) input.number("first_day", *change.first_day);
+    if (change.last_day) input.number("last_day", *change.last_day);
 }
 
 void describe(Input& input, const QuarantineEvent& quarantine) {

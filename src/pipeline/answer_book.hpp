@@ -1,0 +1,64 @@
+// AnswerBook: what DNS said, for the pure functions that ask: in memory, else as the store keeps it, else wanted. One thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "whosent/base/result.hpp"
+#include "whosent/dns/answer.hpp"
+#include "whosent/store/store.hpp"
+
+namespace whosent::pipeline {
+
+class AnswerBook final : public dns::Answers {
+public:
+    // Whether a kept answer still holds. Names of hosts and addresses seldom change, and there are as many as sources; records of a domain are what an administrator mends.
+    enum class Freshness : std::uint8_t {
+        usual,    // a day for hosts, an hour for the rest and for failures, or the TTL where that is longer (a week at most)
+        again,    // the same, but what failed is asked again
+        strict,   // the TTL, and what failed is asked again
+        kept,     // whatever is kept; only what never was asked is wanted
+        offline,  // whatever is kept, and what is not "failed: DNS is off": nothing is wanted
+    };
+
+    // `reader` and `clock` outlive it.
+    AnswerBook(store::Reader& reader, const Clock& clock, Freshness freshness) : reader_(reader), clock_(clock), freshness_(freshness) {}
+
+    // Errors of the store are kept for failed(): until then everything is unknown.
+    [[nodiscard]] const dns::Answer* find(std::string_view name, dns::Type type) override;
+    // Of one that failed, what the store keeps of an earlier answer stands in its place, however old: a server that is silent today takes nothing back.
+    void put(const dns::Answer& answer);
+    // What find() could not tell since the last call, each once, in the order of asking.
+    [[nodiscard]] std::vector<dns::Question> take_wanted();
+    [[nodiscard]] const std::optional<Error>& failed() const noexcept { return failed_; }
+    // Forgets everything when it holds more than its bound. Pointers that find() gave are void.
+    void shrink();
+    void set_freshness(Freshness freshness);
+    // Answers that came out of the store or from outside since the beginning: with Freshness::offline, whether there was anything to draw on.
+    [[nodiscard]] std::uint64_t told() const noexcept { return told_; }
+
+private:
+    struct Hash {
+        std::size_t operator()(const dns::Question& question) const noexcept {
+            return std::hash<std::string>()(question.name) ^ static_cast<std::size_t>(question.type) * 0x9e3779b97f4a7c15u;
+        }
+    };
+    [[nodiscard]] const dns::Answer* keep(dns::Question question, dns::Answer answer);
+    // The newest answer in the store that did not fail.
+    [[nodiscard]] std::optional<dns::Answer> earlier(const dns::Question& question);
+
+    static constexpr std::size_t kMostAnswers = 100'000;  // some 30 MB
+
+    store::Reader& reader_;
+    const Clock& clock_;
+    Freshness freshness_;
+    std::unordered_map<dns::Question, dns::Answer, Hash> answers_;
+    std::vector<dns::Question> wanted_;
+    std::optional<Error> failed_;
+    std::uint64_t told_ = 0;
+};
+
+}  // namespace whosent::pipeline

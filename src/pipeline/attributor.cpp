@@ -1,0 +1,344 @@
+#include "whosent/pipeline/attributor.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <unordered_map>
+#include <utility>
+
+#include "answer_book.hpp"
+#include "first_conclusions.hpp"
+#include "whosent/base/hash.hpp"
+#include "whosent/judge/verdict.hpp"
+
+namespace whosent::pipeline {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// Raised when the rules of identify or judge change, so that every store is judged again.
+constexpr int kRules = 1;
+// Written to the store at once, and at the latest after kFlushAfter.
+constexpr std::size_t kSettledAtOnce = 4'096, kAnswersAtOnce = 8'192;
+constexpr auto kFlushAfter = std::chrono::seconds(1);
+constexpr auto kSweepWait = std::chrono::milliseconds(100);
+
+// Of everything but the streams and DNS that decides what is concluded.
+Key128 key_of(const AttributionOptions& options, const Inventory& inventory) {
+    const Key128& catalogue = options.catalogue->version();
+    std::string text(reinterpret_cast<const char*>(catalogue.data()), catalogue.size());
+    text += std::to_string(kRules) + (options.resolver ? " dns" : " offline") + (options.hosts ? " hosts\n" : "\n");
+    std::vector<std::string> lines;
+    for (const OwnDomain& own : inventory.domains) {
+        std::string line = "domain " + own.domain + (own.parked ? " parked" : "");
+        for (const IpPrefix& network : own.networks) line += " " + network.to_string();
+        lines.push_back(std::move(line));
+    }
+    for (const Approval& approval : inventory.approvals) lines.push_back("approve " + approval.domain + " " + approval.sender + " " + std::string(name_of(approval.by)));
+    std::ranges::sort(lines);
+    for (const std::string& line : lines) text += line + "\n";
+    return key128(text);
+}
+
+struct QuestionHash {
+    std::size_t operator()(const dns::Question& question) const noexcept {
+        return std::hash<std::string>()(question.name) ^ static_cast<std::size_t>(question.type) * 0x9e3779b97f4a7c15u;
+    }
+};
+
+}  // namespace
+
+struct Attributor::State {
+    // A stream that waits for answers.
+    struct UnderWay {
+        store::StreamRow row;
+        std::size_t outstanding = 0;  // answers
+    };
+    // A pass over the streams that are settled.
+    struct Sweep {
+        store::Cause cause = store::Cause::answers;
+        std::optional<std::string> domain;
+        bool provisional = false;  // only of those
+        std::int64_t after = 0;
+    };
+
+    store::Store& store;
+    const Clock& clock;
+    AttributionOptions options;
+    Inventory inventory;
+    std::unique_ptr<store::Reader> reader;
+    AnswerBook book;
+    identify::SpfCoverages coverages;
+    FirstConclusions first;
+    Key128 judged_by{};   // the store's
+    bool empty = false;   // the store had no stream when it was opened, and judged_by is not written yet
+
+    std::int64_t unsettled_after = 0;
+    std::optional<Sweep> sweep;
+    std::deque<UnderWay> under_way_nodes;     // stable places; free ones are in `spare`
+    std::vector<UnderWay*> spare, ready;
+    std::unordered_map<dns::Question, std::vector<UnderWay*>, QuestionHash> waiting;
+    std::size_t under_way = 0;
+    std::vector<store::Settlement> settlements;
+    std::vector<dns::Answer> answers;  // not in the store yet
+    SteadyClock::time_point flushed = SteadyClock::now();
+    Progress progress;
+
+    State(store::Store& of, const Clock& time, AttributionOptions how, std::unique_ptr<store::Reader> read)
+        : store(of),
+          clock(time),
+          options(std::move(how)),
+          inventory(options.inventory),
+          reader(std::move(read)),
+          book(*reader, clock, options.resolver ? AnswerBook::Freshness::usual : AnswerBook::Freshness::offline),
+          coverages(book),
+          first(*options.catalogue, options.hosts.get(), inventory, options.resolver != nullptr) {}
+
+    [[nodiscard]] Result<void> read_approvals();
+    [[nodiscard]] Key128 key() const { return key_of(options, inventory); }
+    [[nodiscard]] Explanation look(const StreamView& stream, std::string_view domain, AnswerBook& from, identify::SpfCoverages& expanded) const;
+    [[nodiscard]] Result<void> take_up();
+    [[nodiscard]] Result<void> consider(UnderWay& stream);
+    void answered(const dns::Answer& answer);
+    [[nodiscard]] Result<void> flush(store::Writer& writer);
+    [[nodiscard]] Result<bool> run(Attributor& attributor, store::Writer& writer, Sweep next, AnswerBook::Freshness freshness, const std::function<bool()>& go_on);
+    [[nodiscard]] store::Cause cause() const { return sweep ? sweep->cause : store::Cause::answers; }
+};
+
+Attributor::Attributor(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+Attributor::~Attributor() = default;
+
+Result<std::unique_ptr<Attributor>> Attributor::create(store::Store& store, const Clock& clock, AttributionOptions options) {
+    auto reader = WHOSENT_TRY(store.reader());
+    auto state = std::make_unique<State>(store, clock, std::move(options), std::move(reader));
+    WHOSENT_CHECK(state->read_approvals());
+    state->judged_by = WHOSENT_TRY(state->reader->judged_by());
+    state->empty = true;
+    WHOSENT_CHECK(state->reader->streams({.limit = 1}, [&](const store::StreamRow&) { return state->empty = false; }));
+    return std::unique_ptr<Attributor>(new Attributor(std::move(state)));
+}
+
+Result<void> Attributor::State::read_approvals() {
+    inventory.approvals = options.inventory.approvals;
+    for (Approval& approval : WHOSENT_TRY(reader->approvals())) inventory.approvals.push_back(std::move(approval));
+    first.clear();
+    return {};
+}
+
+store::FirstJudge::Said Attributor::say(const StreamView& stream, std::string_view domain) {
+    FirstConclusions::Entry& entry = state_->first.of(stream, domain);
+    return {&entry.conclusion, &entry.known, state_->options.resolver == nullptr};
+}
+
+void Attributor::forget_known() { state_->first.forget_known(); }
+
+Explanation Attributor::State::look(const StreamView& stream, std::string_view domain, AnswerBook& from, identify::SpfCoverages& expanded) const {
+    const OwnDomain* const own = inventory.find(domain);
+    identify::Knowledge knowledge{.catalogue = *options.catalogue, .hosts = options.hosts.get(), .answers = &from, .coverages = &expanded};
+    if (own) knowledge.own_networks = own->networks;
+    Explanation out;
+    const std::uint64_t told = from.told();
+    out.identification = identify::identify(stream, domain, knowledge);
+    if (!options.resolver && from.told() == told) {
+        // Nothing is kept that would help: what is said is what ingest says with DNS off, to the letter
+        knowledge.answers = nullptr;
+        knowledge.coverages = nullptr;
+        out.identification = identify::identify(stream, domain, knowledge);
+    }
+    const auto& [attribution, authorization, incomplete, unanswered] = out.identification;
+    out.verdict = judge::judge({stream, domain, attribution, authorization, inventory});
+    out.own_domain = own != nullptr;
+    return out;
+}
+
+// Streams that wait for their first complete attribution go before those that are judged again.
+Result<void> Attributor::State::take_up() {
+    const auto take = [&](const store::StreamQuery& query, std::int64_t& after) -> Result<std::size_t> {
+        std::vector<store::StreamRow> rows;
+        WHOSENT_CHECK(reader->streams(query, [&](const store::StreamRow& row) {
+            rows.push_back(row);
+            return true;
+        }));
+        for (store::StreamRow& row : rows) {
+            after = row.id;
+            if (!query.unsettled && !row.settled) continue;
+            UnderWay* place = nullptr;
+            if (spare.empty()) {
+                place = &under_way_nodes.emplace_back();
+            } else {
+                place = spare.back();
+                spare.pop_back();
+            }
+            place->row = std::move(row);
+            place->outstanding = 0;
+            ++under_way;
+            ready.push_back(place);
+        }
+        return rows.size();
+    };
+    if (under_way >= options.streams_at_once) return {};
+    const std::size_t room = options.streams_at_once - under_way;
+    if (!sweep) {
+        const std::size_t taken = WHOSENT_TRY(take({.unsettled = true, .after_id = unsettled_after, .limit = room}, unsettled_after));
+        static_cast<void>(taken);
+        return {};
+    }
+    const std::size_t again = WHOSENT_TRY(take({.domain = sweep->domain, .provisional = sweep->provisional, .after_id = sweep->after, .limit = room}, sweep->after));
+    progress.judged += again;
+    if (again == 0 && under_way == 0) sweep.reset();
+    return {};
+}
+
+Result<void> Attributor::State::consider(UnderWay& stream) {
+    Explanation found = look(stream.row.stream.view(), stream.row.domain, book, coverages);
+    if (book.failed()) return std::unexpected(*book.failed());
+    std::vector<dns::Question> wanted = book.take_wanted();
+    if (!options.resolver) wanted.clear();
+    if (!wanted.empty()) {
+        stream.outstanding = wanted.size();
+        for (dns::Question& question : wanted) {
+            auto& waiters = waiting[question];
+            waiters.push_back(&stream);
+            if (waiters.size() == 1) options.resolver->ask(question, [this](const dns::Answer& answer) { answered(answer); });
+        }
+        return {};
+    }
+    const auto& [attribution, authorization, incomplete, unanswered] = found.identification;
+    settlements.push_back({stream.row.id, conclude(attribution, authorization, std::move(found.verdict)),
+                           !options.resolver || !unanswered ? AttributionState::final : AttributionState::provisional});
+    spare.push_back(&stream);
+    --under_way;
+    return {};
+}
+
+void Attributor::State::answered(const dns::Answer& answer) {
+    book.put(answer);
+    answers.push_back(answer);
+    const auto waiters = waiting.extract(answer.question);
+    if (waiters.empty()) return;
+    for (UnderWay* stream : waiters.mapped())
+        if (--stream->outstanding == 0) ready.push_back(stream);
+}
+
+Result<void> Attributor::State::flush(store::Writer& writer) {
+    if (!answers.empty()) WHOSENT_CHECK(writer.put_answers(answers));
+    answers.clear();
+    if (!settlements.empty()) {
+        const store::SettleOutcome outcome = WHOSENT_TRY(writer.settle(settlements, cause(), options.resolver ? options.attribution_deadline : 0));
+        progress.settled += settlements.size();
+        progress.reclassified += static_cast<std::uint64_t>(outcome.reclassified);
+        progress.events += static_cast<std::uint64_t>(outcome.events);
+    }
+    settlements.clear();
+    if (empty) {
+        empty = false;
+        WHOSENT_CHECK(writer.set_judged_by(key()));
+        judged_by = key();
+    }
+    book.shrink();
+    flushed = SteadyClock::now();
+    return {};
+}
+
+Result<bool> Attributor::step(store::Writer& writer, std::chrono::milliseconds wait) {
+    State& state = *state_;
+    WHOSENT_CHECK(state.take_up());
+    bool waited = false;
+    for (;;) {
+        while (!state.ready.empty()) {
+            std::vector<State::UnderWay*> ready;
+            ready.swap(state.ready);
+            for (State::UnderWay* stream : ready) WHOSENT_CHECK(state.consider(*stream));
+        }
+        const bool due = state.settlements.size() >= kSettledAtOnce || state.answers.size() >= kAnswersAtOnce || state.under_way == 0 ||
+                         SteadyClock::now() - state.flushed >= kFlushAfter;
+        if ((due && !(state.settlements.empty() && state.answers.empty())) || state.empty) WHOSENT_CHECK(state.flush(writer));
+        if (state.under_way == 0 || waited) break;
+        state.options.resolver->poll(wait);
+        waited = true;
+    }
+    state.progress.unsettled = state.under_way;
+    if (state.options.resolver) state.progress.dns = state.options.resolver->counts();
+    if (state.under_way > 0 || state.sweep) return true;
+    // Whether there is more, the next page tells
+    WHOSENT_CHECK(state.take_up());
+    state.progress.unsettled = state.under_way;
+    return state.under_way > 0 || state.sweep.has_value();
+}
+
+Result<void> Attributor::leave(store::Writer& writer) {
+    // What waits stays unsettled in the store, where the next run finds it
+    return state_->flush(writer);
+}
+
+// Those that wait already are settled first, as they would have been. False: `go_on` ended it.
+Result<bool> Attributor::State::run(Attributor& attributor, store::Writer& writer, Sweep next, AnswerBook::Freshness freshness, const std::function<bool()>& go_on) {
+    const auto steps = [&]() -> Result<bool> {
+        for (bool more = true; more;) {
+            more = WHOSENT_TRY(attributor.step(writer, kSweepWait));
+            if (more && go_on && !go_on()) return false;
+        }
+        return true;
+    };
+    const auto draw_on = [&](AnswerBook::Freshness kind) {
+        if (options.resolver) book.set_freshness(kind);
+        coverages.forget();
+    };
+    if (!WHOSENT_TRY(steps())) return false;
+    draw_on(freshness);
+    sweep = std::move(next);
+    auto done = steps();
+    sweep.reset();
+    draw_on(AnswerBook::Freshness::usual);
+    return done;
+}
+
+Result<void> Attributor::judge_again(store::Writer& writer, store::Cause cause, bool everything, std::optional<std::string> domain, const std::function<bool()>& go_on) {
+    State& state = *state_;
+    const bool current = !out_of_date();
+    WHOSENT_CHECK(state.read_approvals());
+    const bool all = !domain;
+    const auto freshness = everything ? AnswerBook::Freshness::strict : AnswerBook::Freshness::kept;
+    if (!WHOSENT_TRY(state.run(*this, writer, {.cause = cause, .domain = std::move(domain)}, freshness, go_on))) return {};
+    // One domain was judged by its new approvals, which touch no other: then all are, if all were before
+    if (!all && !current) return {};
+    state.judged_by = state.key();
+    return writer.set_judged_by(state.judged_by);
+}
+
+Result<void> Attributor::retry(store::Writer& writer, const std::function<bool()>& go_on) {
+    State& state = *state_;
+    if (!state.options.resolver) return {};
+    state.book.set_freshness(AnswerBook::Freshness::again);
+    state.coverages.forget();
+    state.unsettled_after = 0;
+    static_cast<void>(WHOSENT_TRY(state.run(*this, writer, {.provisional = true}, AnswerBook::Freshness::again, go_on)));
+    return {};
+}
+
+bool Attributor::out_of_date() const { return !state_->empty && state_->judged_by != state_->key(); }
+
+Attributor::Progress Attributor::progress() const { return state_->progress; }
+
+Result<Explanation> Attributor::explain(const StreamView& stream, std::string_view domain, bool ask, std::chrono::milliseconds deadline) {
+    State& state = *state_;
+    dns::Resolver* const resolver = ask ? state.options.resolver : nullptr;
+    AnswerBook book(*state.reader, state.clock, resolver ? AnswerBook::Freshness::usual : AnswerBook::Freshness::offline);
+    identify::SpfCoverages coverages(book);
+    const auto end = SteadyClock::now() + deadline;
+    for (;;) {
+        Explanation found = state.look(stream, domain, book, coverages);
+        if (book.failed()) return std::unexpected(*book.failed());
+        const std::vector<dns::Question> wanted = book.take_wanted();
+        if (!resolver || wanted.empty() || SteadyClock::now() >= end) return found;
+        std::size_t outstanding = wanted.size();
+        for (const dns::Question& question : wanted) {
+            resolver->ask(question, [&](const dns::Answer& answer) {
+                book.put(answer);
+                --outstanding;
+            });
+        }
+        while (outstanding > 0) resolver->poll(kSweepWait);  // each has its own deadline
+    }
+}
+
+}  // namespace whosent::pipeline

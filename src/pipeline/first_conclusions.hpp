@@ -1,0 +1,43 @@
+// FirstConclusions: what can be said of a stream without DNS. Streams that differ in nothing but their address within one network share one conclusion, so it is
+// worked out once and remembered. One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "whosent/identify/identify.hpp"
+#include "whosent/model/inventory.hpp"
+#include "whosent/model/verdict.hpp"
+
+namespace whosent::pipeline {
+
+class FirstConclusions {
+public:
+    struct Entry {
+        Conclusion conclusion;
+        std::int64_t known = 0;  // the store's, see store::FirstJudge
+    };
+
+    // All of them outlive it. `dns_follows`: DNS will be asked later.
+    FirstConclusions(const identify::Catalogue& catalogue, const identify::HostDatabases* hosts, const Inventory& inventory, bool dns_follows)
+        : catalogue_(catalogue), hosts_(hosts), inventory_(inventory), dns_follows_(dns_follows) {}
+
+    // Valid until the next call.
+    [[nodiscard]] Entry& of(const StreamView& stream, std::string_view domain);
+    void forget_known();
+    void clear() { entries_.clear(); }
+
+private:
+    static constexpr std::size_t kMostEntries = 32 * 1024;  // under 1 KiB each
+
+    const identify::Catalogue& catalogue_;
+    const identify::HostDatabases* hosts_;
+    const Inventory& inventory_;
+    bool dns_follows_;
+    std::unordered_map<std::string, Entry> entries_;
+    std::string key_;
+};
+
+}  // namespace whosent::pipeline

@@ -118,7 +118,7 @@ void Gathered::authorize() {
         const std::string name = fmt::format("{}._domainkey.{}", printable(s.line.selector, 100), printable(s.line.domain, 100));
         if (s.pass && says.dkim != Known::yes) {
             says.dkim = Known::yes;
-            says.dkim_selector = name;
+            if (!s.line.selector.empty()) says.dkim_selector = name;
         }
         if (!s.key) {
             open |= !s.pass && !s.vendor && !s.line.selector.empty();

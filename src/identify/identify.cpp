@@ -387,4 +387,30 @@ Identification identify(const StreamView& stream, std::string_view policy_domain
     return std::move(all.out);
 }
 
+bool may_name_somebody(const StreamView& stream, const Knowledge& knowledge) {
+    const Catalogue& catalogue = knowledge.catalogue;
+    if (stream.ip) {
+        if (catalogue.network_number(*stream.ip) != 0) return true;
+        if (std::ranges::any_of(knowledge.own_networks, [&](const IpPrefix& network) { return network.contains(*stream.ip); })) return true;
+        if (knowledge.hosts != nullptr && !catalogue.match_asn(knowledge.hosts->find(*stream.ip).asn).empty()) return true;
+    }
+    if (!stream.spf_domain.empty()) {
+        if (catalogue.match_domain(DomainList::envelope_domain, stream.spf_domain)) return true;
+        std::vector<SenderIndex> users;
+        const std::string_view label = stream.spf_domain.substr(0, stream.spf_domain.find('.'));
+        if (!catalogue.is_generic_label(label)) catalogue.match_envelope_label(label, users);
+        if (!users.empty()) return true;
+    }
+    std::vector<SelectorMatch> forms;
+    for (std::string_view lines = stream.dkim; !lines.empty();) {
+        const DkimLine line = take_dkim_line(lines);
+        if (catalogue.match_domain(DomainList::dkim_domain, line.domain)) return true;
+        if (line.result != "pass" || line.selector.empty()) continue;
+        // Weak and generic forms only choose among those that something else names
+        catalogue.match_selector(line.selector, forms);
+        if (std::ranges::any_of(forms, [](const SelectorMatch& form) { return form.strength != Signal::selector_weak; }) && !catalogue.is_generic(line.selector)) return true;
+    }
+    return false;
+}
+
 }  // namespace whosent::identify

@@ -131,8 +131,8 @@ public:
                 if (decision_.kind == VerdictKind::unapproved_pass) return fmt::format("{}, but nobody known sent it{}.", passed(), whoever());
                 return fmt::format("Nothing aligned with {} passes ({}), and nobody known sent it{}.", domain_, failed(), whoever());
             case Because::mailing_list:
-                return fmt::format("It came by a mailing list{}, which changes mails and so breaks their signatures: {}.", through(), failed());
-            case Because::said_forwarded: return fmt::format("It was forwarded{}: the receiver or the envelope says so. {} does not hold: {}.", through(), domain_, failed());
+                return fmt::format("It came by a mailing list{}, which changes mails and so breaks their signatures.", through());
+            case Because::said_forwarded: return fmt::format("It was forwarded{}: the receiver or the envelope says so. Nothing aligned with {} is left.", through(), domain_);
             case Because::seen_forwarded: return fmt::format("It was forwarded{}, which hands on mail of others; nothing aligned with {} is left: {}.", through(), domain_, failed());
             case Because::records_authorize: return fmt::format("{}, but nothing aligned passes: {}.", authorizes(), failed());
             case Because::records_do_not: return fmt::format("{} sent it as {}, and no record of the domain authorizes that{}: {}.", sender_, domain_, problem(), failed());

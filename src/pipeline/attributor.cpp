@@ -139,10 +139,11 @@ Explanation Attributor::State::look(const StreamView& stream, std::string_view d
     const std::uint64_t told = from.told();
     out.identification = identify::identify(stream, domain, knowledge);
     if (!options.resolver && from.told() == told) {
-        // Nothing is kept that would help: what is said is what ingest says with DNS off, to the letter
+        // Nothing is kept that would help
         knowledge.answers = nullptr;
         knowledge.coverages = nullptr;
         out.identification = identify::identify(stream, domain, knowledge);
+        out.without_dns = true;
     }
     const auto& [attribution, authorization, incomplete, unanswered] = out.identification;
     out.verdict = judge::judge({stream, domain, attribution, authorization, inventory});
@@ -203,7 +204,9 @@ Result<void> Attributor::State::consider(UnderWay& stream) {
         return {};
     }
     const auto& [attribution, authorization, incomplete, unanswered] = found.identification;
-    settlements.push_back({stream.row.id, conclude(attribution, authorization, std::move(found.verdict)),
+    settlements.push_back({stream.row.id,
+                           // to the letter what is said at ingest, so that nobody is told of a change that is none
+                           found.without_dns ? first.of(stream.row.stream.view(), stream.row.domain).conclusion : conclude(attribution, authorization, std::move(found.verdict)),
                            !options.resolver || !unanswered ? AttributionState::final : AttributionState::provisional});
     spare.push_back(&stream);
     --under_way;
@@ -329,6 +332,7 @@ Result<Explanation> Attributor::explain(const StreamView& stream, std::string_vi
         Explanation found = state.look(stream, domain, book, coverages);
         if (book.failed()) return std::unexpected(*book.failed());
         const std::vector<dns::Question> wanted = book.take_wanted();
+        if (found.without_dns) found.verdict = state.first.of(stream, domain).conclusion.verdict;
         if (!resolver || wanted.empty() || SteadyClock::now() >= end) return found;
         std::size_t outstanding = wanted.size();
         for (const dns::Question& question : wanted) {

@@ -1,14 +1,44 @@
 #include "first_conclusions.hpp"
 
+#include "whosent/base/domain_name.hpp"
 #include "whosent/judge/verdict.hpp"
 
 namespace whosent::pipeline {
 
-FirstConclusions::Entry& FirstConclusions::of(const StreamView& stream, std::string_view domain) {
+std::string_view FirstConclusions::organization_of(std::string_view domain) {
+    name_ = domain;
+    if (const auto known = organizations_.find(name_); known != organizations_.end()) return known->second;
+    if (organizations_.size() >= kMostOrganizations) organizations_.clear();
+    return organizations_.emplace(name_, organizational_domain(domain)).first->second;
+}
+
+// The domain's own signatures stay, without their selectors: that they were there and broke is worth a word.
+StreamView FirstConclusions::reduced(const StreamView& stream) {
+    constexpr std::size_t kMostLines = 4;
+    StreamView rest = stream;
+    rest.envelope_from = rest.spf_domain = rest.spf_scope = rest.spf_result = {};
+    dkim_.clear();
+    const std::string_view organization = organization_of(stream.header_from);
+    std::size_t kept = 0;
+    std::string_view last_domain, last_result;
+    for (std::string_view lines = stream.dkim; !lines.empty() && kept < kMostLines;) {
+        const DkimLine line = take_dkim_line(lines);  // they are sorted
+        if (!is_same_or_below(line.domain, organization) || (line.domain == last_domain && line.result == last_result)) continue;
+        last_domain = line.domain;
+        last_result = line.result;
+        dkim_.append(line.domain).append("\t\t").append(line.result).append("\n");
+        ++kept;
+    }
+    rest.dkim = dkim_;
+    return rest;
+}
+
+FirstConclusions::Entry& FirstConclusions::of(const StreamView& whole, std::string_view domain) {
     const OwnDomain* const own = inventory_.find(domain);
     identify::Knowledge knowledge{.catalogue = catalogue_, .hosts = hosts_};
     if (dns_follows_) knowledge.no_dns = "no answer yet";
     if (own) knowledge.own_networks = own->networks;
+    const StreamView stream = identify::may_name_somebody(whole, knowledge) ? whole : reduced(whole);
     const std::uint64_t network = stream.ip ? identify::network_class(*stream.ip, knowledge) : 0;
 
     key_.assign(reinterpret_cast<const char*>(&network), sizeof network);

@@ -1,5 +1,6 @@
 // FirstConclusions: what can be said of a stream without DNS. Streams that differ in nothing but their address within one network share one conclusion, so it is
-// worked out once and remembered. One thread at a time.
+// worked out once and remembered. Where nothing speaks for anybody, which holds of most of what strangers send, neither do the names of others in it tell them apart: they are
+// left out before it is looked at, so that what is said is the same whichever came first. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,11 @@ public:
     void clear() { entries_.clear(); }
 
 private:
+    // `stream` without what tells nothing; its texts are in this object.
+    [[nodiscard]] StreamView reduced(const StreamView& stream);
+    [[nodiscard]] std::string_view organization_of(std::string_view domain);
+
+    static constexpr std::size_t kMostOrganizations = 4 * 1024;
     static constexpr std::size_t kMostEntries = 32 * 1024;  // under 1 KiB each
 
     const identify::Catalogue& catalogue_;
@@ -37,7 +43,8 @@ private:
     const Inventory& inventory_;
     bool dns_follows_;
     std::unordered_map<std::string, Entry> entries_;
-    std::string key_;
+    std::unordered_map<std::string, std::string> organizations_;
+    std::string key_, dkim_, name_;
 };
 
 }  // namespace whosent::pipeline

@@ -62,6 +62,10 @@ struct Identification {
 // classes and equal other fields of a stream: equal Identification (knowledge.answers == nullptr).
 [[nodiscard]] std::uint64_t network_class(const IpAddress& ip, const Knowledge& knowledge) noexcept;
 
+// Whether anything in the stream could speak for a sender without DNS. False: its signatures, its envelope and its network are nobody's in the catalogue, nor the domain's own,
+// and identify() without DNS finds nobody, whatever their names are.
+[[nodiscard]] bool may_name_somebody(const StreamView& stream, const Knowledge& knowledge);
+
 // What is known of a DKIM key in DNS.
 struct SelectorReport {
     std::string name;                // "s1._domainkey.example.org"

@@ -176,6 +176,40 @@ TEST_CASE("With DNS off nothing waits and nothing is asked") {
     CHECK(bench.events(0).size() == 2);
 }
 
+TEST_CASE("Where nothing speaks for anybody the names of strangers tell nothing apart, and judging again changes nothing") {
+    std::set<std::string> said;
+    for (const bool first : {true, false}) {
+        Bench bench;
+        bench.dns = false;
+        bench.restart();
+        Row one = bare("192.0.2.9"), other = bare("198.51.100.9");
+        one.dkim = "evil.example\ts77\tpass\nexample.org\tx1\tfail\n";
+        one.spf_domain = one.envelope_from = "bounce.evil.example";
+        other.dkim = "example.org\tx2\tfail\nother.example\tq\tpass\n";
+        other.spf_domain = other.envelope_from = "other.example";
+        one.spf_result = other.spf_result = "pass";
+        one.spf_scope = other.spf_scope = "mfrom";
+        one.alignment.judgement = other.alignment.judgement = Judgement::mailing_list;
+        bench.add("1", first ? std::vector{one, other} : std::vector{other, one});
+        const auto rows = bench.streams();
+        REQUIRE(rows.size() == 2);
+        CHECK(rows[0].conclusion == rows[1].conclusion);
+        said.insert(rows[0].conclusion.verdict.reason + rows[0].conclusion.verdict.remedy);
+        const auto events = bench.events(0);
+        must(bench.attributor->judge_again(*bench.writer, store::Cause::catalogue, true));
+        CHECK(bench.events(0) == events);
+        // What names somebody is not reduced
+        Row known = one;
+        known.dkim = "example.org\tsmtpapi\tpass\nmailer.example\tx\tpass\n";
+        known.spf_domain = known.envelope_from = "o1.em.sendgrid.net";
+        known.alignment = {true, false, Judgement::pass};
+        bench.add("2", {known});
+        CHECK(bench.streams().back().conclusion.sender == "sendgrid");
+        CHECK(bench.streams().back().conclusion.verdict.reason.find("smtpapi._domainkey.example.org") != std::string::npos);
+    }
+    CHECK(said.size() == 1);
+}
+
 TEST_CASE("Events wait for the attribution of their stream, and have it from the beginning") {
     Bench bench;
     publish_sendgrid(bench.zone);

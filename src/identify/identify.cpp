@@ -124,17 +124,20 @@ void Gathered::look_at_signatures() {
                     out.unanswered = true;
                     missing(fmt::format("DKIM key {}: {}", key.name, key.problem));
                 }
+                const bool no_key = key.key == SelectorReport::Key::none || key.key == SelectorReport::Key::revoked || key.key == SelectorReport::Key::invalid;
                 if (!key.product.empty()) {
+                    // In a zone of his own anybody can let a name lead where he likes
+                    const std::string not_counted = !not_passed.empty() ? not_passed : no_key && !s.aligned ? "no key stands there" : "";
                     std::string chain = key.name;
                     for (const std::string& hop : key.chain) chain += fmt::format(" → {}", shown(hop));
                     const std::string origin = read_at(fmt::format("CNAME of {}", key.name), key.read);
                     product = knowledge.catalogue.find(key.product);
-                    add(Signal::dkim_selector_cname, *product, chain, origin, not_passed, false, s.aligned);
+                    add(Signal::dkim_selector_cname, *product, chain, origin, not_counted, !s.aligned, s.aligned);
                     if (const auto carrier = key.carrier.empty() ? std::nullopt : knowledge.catalogue.find(key.carrier)) {
-                        add(Signal::dkim_selector_cname, *carrier, chain, origin, not_passed, false, s.aligned);
-                        if (s.pass) runs_on_by_cname.emplace_back(*product, *carrier);
+                        add(Signal::dkim_selector_cname, *carrier, chain, origin, not_counted, !s.aligned, s.aligned);
+                        if (s.pass && s.aligned) runs_on_by_cname.emplace_back(*product, *carrier);
                     }
-                    if (s.pass) signed_by.push_back(*product);
+                    if (s.pass && s.aligned) signed_by.push_back(*product);
                 }
                 known_text_key = key.chain.empty() && key.key != SelectorReport::Key::unknown && key.key != SelectorReport::Key::none;
             }
@@ -145,7 +148,8 @@ void Gathered::look_at_signatures() {
             std::string note = not_passed;
             if (note.empty() && product && *product != form.sender && !runs_on(*product, form.sender)) note = fmt::format("the CNAME leads to {}", sender_of(*product).id);
             if (note.empty() && known_text_key && sender_of(form.sender).keys_by_cname) note = "the key is published as text; this sender's are CNAMEs into its zone";
-            add(form.strength, form.sender, value, "report", std::move(note), generic || form.strength == Signal::selector_weak, s.aligned);
+            // Below a domain of his own anybody can name a selector as he likes
+            add(form.strength, form.sender, value, "report", std::move(note), generic || form.strength == Signal::selector_weak || !s.aligned, s.aligned);
         }
     }
 }
@@ -185,7 +189,8 @@ void Gathered::look_at_return_path() {
             if (!match) continue;
             const SenderCategory category = sender_of(match->sender).category;
             if (category == SenderCategory::mailbox_provider || sender_of(match->sender).forwards) return;
-            add(Signal::return_path_cname, match->sender, fmt::format("{} → {}", *name, shown(target)), read_at(fmt::format("{} of {}", kind, *name), answer->read));
+            // So can an MX of his own name whom he likes
+            add(Signal::return_path_cname, match->sender, fmt::format("{} → {}", *name, shown(target)), read_at(fmt::format("{} of {}", kind, *name), answer->read), {}, !is_aligned(checked));
             return;
         }
     };

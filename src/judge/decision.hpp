@@ -17,8 +17,8 @@ enum class Because : std::uint8_t {
     // unapproved_sender
     records_do_not,
     // spoofed: nobody_known
-    // undetermined: who sent it, whether the records authorize the sender, which of several senders it is
-    sender_missing, records_missing, ambiguous,
+    // undetermined: whether anything passed, who sent it, whether the records authorize the sender, which of several senders it is
+    results_missing, sender_missing, records_missing, ambiguous,
 };
 
 struct Decision {

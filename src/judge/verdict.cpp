@@ -17,11 +17,25 @@ bool fits(const Approval& approval, const Alignment& alignment) noexcept {
     return false;
 }
 
+// A report that tells of a signature of the domain's own and of no result at all: feedback reports show the mail, and seldom what it passed.
+bool leaves_results_out(const StreamView& stream) {
+    if (!stream.spf_result.empty() || stream.header_from.empty()) return false;
+    const std::string_view organization = organizational_domain(stream.header_from);
+    bool ours = false;
+    for (std::string_view lines = stream.dkim; !lines.empty();) {
+        const DkimLine line = take_dkim_line(lines);
+        if (!line.result.empty()) return false;
+        ours |= !line.domain.empty() && is_same_or_below(line.domain, organization);
+    }
+    return ours;
+}
+
 }  // namespace
 
 std::string_view domain_of(const VerdictFacts& facts) {
     const std::string_view from = facts.stream.header_from, policy = facts.policy_domain;
-    if (from.empty()) return policy;
+    // What is no domain name (row builders keep it as it was sent) is not shown in commands to type
+    if (from.empty() || normalise_domain(from) != from) return policy;
     const bool related = policy.empty() || is_same_or_below(from, policy) || organizational_domain(from) == organizational_domain(policy);
     return related ? from : policy;
 }
@@ -59,6 +73,8 @@ Decision decide(const VerdictFacts& facts) {
     if (alignment.judgement == Judgement::mailing_list) return decided(VerdictKind::forwarded, Because::mailing_list);
     if (alignment.judgement == Judgement::forwarded) return decided(VerdictKind::forwarded, Because::said_forwarded);
     if (attribution.forwarder) return decided(VerdictKind::forwarded, Because::seen_forwarded);
+
+    if (leaves_results_out(facts.stream)) return decided(VerdictKind::undetermined, Because::results_missing);
 
     // An address that the domain's SPF record covers is authorized whoever operates it; a key is somebody's.
     const bool recorded = authorization.spf == Known::yes || (authorization.dkim == Known::yes && (named || own_network));

@@ -70,6 +70,7 @@ std::string finished(std::string text) {
 struct Seen {
     std::string key;                    // of a signature that passes and aligns
     std::string broken, broken_result;  // one that would align
+    std::string untold;                 // one that would align, of which the report does not tell the result
     std::string foreign;                // d= of one that passes and does not align
     bool strict_dkim = false;           // … only because adkim=s
     std::string spf_foreign;            // likewise of SPF
@@ -90,7 +91,8 @@ Seen look(const StreamView& stream) {
         const bool passes = line.result == "pass";
         if (aligned(signer, from, stream.adkim)) {
             if (passes && seen.key.empty()) seen.key = key_name(line);
-            if (!passes && seen.broken.empty()) {
+            if (!passes && line.result.empty() && seen.untold.empty()) seen.untold = key_name(line);
+            if (!passes && !line.result.empty() && seen.broken.empty()) {
                 seen.broken = key_name(line);
                 seen.broken_result = shown(line.result, 20);
             }
@@ -136,6 +138,8 @@ public:
             case Because::seen_forwarded: return fmt::format("It was forwarded{}, which hands on mail of others; nothing aligned with {} is left: {}.", through(), domain_, failed());
             case Because::records_authorize: return fmt::format("{}, but nothing aligned passes: {}.", authorizes(), failed());
             case Because::records_do_not: return fmt::format("{} sent it as {}, and no record of the domain authorizes that{}: {}.", sender_, domain_, problem(), failed());
+            case Because::results_missing:
+                return fmt::format("The report does not tell whether the signature {} verifies{}.", seen_.untold, is_named() ? fmt::format("; {} sent it", sender_) : whoever());
             case Because::sender_missing: return fmt::format("{}, and who sent it is not known yet: {}.", facts_.stream.alignment.pass() ? passed() : "Nothing aligned with " + domain_ + " passes", missing(facts_.attribution.missing));
             case Because::records_missing:
                 return fmt::format("Nothing aligned with {} passes; {} sent it, and whether the domain's records authorize that is not known: {}.", domain_, sender_, undecided());
@@ -157,14 +161,16 @@ public:
             case Because::parked:
                 return fmt::format("{}. If {} does send, take `parked` out of its [[domain]].", capital(take_away()), domain_);
             case Because::not_approved:
+                if (may_be_handed_on() && hands_on()) return handed_on();
                 return fmt::format("If {} may send as {}: `{}`. If not: {}.", sender_, domain_, approve(), take_away());
             case Because::approved_otherwise:
                 if (decision_.approval->by == ApprovedBy::dkim) {
-                    return fmt::format("Turn on DKIM for {} at {}: ask it for a selector of its own and publish the CNAME or key that it gives; then drop it from the SPF record.", domain_, sender_);
+                    return fmt::format("Turn on DKIM for {} at {}: ask it for a selector of its own and publish the CNAME or key that it gives.", domain_, sender_);
                 }
                 return fmt::format("DKIM is the better of the two: `{}` lets {} use it. Else: {}.", approve(), sender_, take_away());
             case Because::nobody_known:
                 if (decision_.kind == VerdictKind::unapproved_pass) {
+                    if (may_be_handed_on()) return handed_on();
                     return fmt::format("If it is your own server, list its network in [[domain]]; if a provider, describe it as [[sender]] and approve it. If nobody knows it: {}.", take_away());
                 }
                 return fmt::format("No record to mend: with a DMARC policy of quarantine or reject for {}, receivers keep it out.{}", domain_,
@@ -182,6 +188,7 @@ public:
                 if (facts_.attribution.own_network) return own_server();
                 return fmt::format("If you use {}: ask it for a DKIM selector of its own for {}, publish the CNAME or key that it gives, then `{}`. If not: {}.", sender_, below(), approve(), refuse);
             }
+            case Because::results_missing: return "Nothing to do: aggregate reports tell the results of the same source.";
             case Because::sender_missing: return wait(facts_.attribution.missing);
             case Because::records_missing:
                 if (facts_.authorization.spf == Known::undetermined && !facts_.authorization.spf_path.empty()) {
@@ -349,6 +356,19 @@ private:
             }
         }
         return out;
+    }
+
+    // What a forwarder hands on keeps the signature and loses SPF: the key is the domain's own, and taking it away would break all its mail.
+    bool may_be_handed_on() const {
+        const Alignment& alignment = facts_.stream.alignment;
+        return alignment.dkim && !alignment.spf && !facts_.stream.spf_domain.empty() && !is_ours(facts_.stream.spf_domain);
+    }
+    bool hands_on() const {
+        const SenderCategory category = facts_.attribution.category;
+        return category == SenderCategory::mailbox_provider || category == SenderCategory::gateway || category == SenderCategory::forwarder_list;
+    }
+    std::string handed_on() const {
+        return fmt::format("Most likely nothing to do: a forwarder hands such mail on with its signature. Only if this mail is not yours, change the key {}.", seen_.key.empty() ? "that signed" : "of " + seen_.key);
     }
 
     std::string spf_alone(const std::string& who) const {

@@ -19,8 +19,12 @@ Seconds lifetime(const dns::Answer& answer, AnswerBook::Freshness freshness) {
 }  // namespace
 
 const dns::Answer* AnswerBook::keep(dns::Question question, dns::Answer answer) {
-    told_ += answer.status != dns::Status::failed;
+    count(answer);
     return &answers_.insert_or_assign(std::move(question), std::move(answer)).first->second;
+}
+
+void AnswerBook::count(const dns::Answer& answer) {
+    for (const std::string& text : answer.texts) bytes_ += text.size();
 }
 
 std::optional<dns::Answer> AnswerBook::earlier(const dns::Question& question) {
@@ -36,10 +40,7 @@ std::optional<dns::Answer> AnswerBook::earlier(const dns::Question& question) {
 
 const dns::Answer* AnswerBook::find(std::string_view name, dns::Type type) {
     dns::Question question{std::string(name), type};
-    if (const auto known = answers_.find(question); known != answers_.end()) {
-        told_ += known->second.status != dns::Status::failed;
-        return &known->second;
-    }
+    if (const auto known = answers_.find(question); known != answers_.end()) return &known->second;
     if (!dns::is_askable(name)) return keep(question, {.question = question, .status = dns::Status::no_name, .read = clock_.now()});
     auto kept = reader_.answer(name, type);
     if (!kept) {
@@ -68,13 +69,16 @@ void AnswerBook::put(const dns::Answer& answer) {
             return;
         }
     }
+    count(answer);
     answers_.insert_or_assign(answer.question, answer);
 }
 
 std::vector<dns::Question> AnswerBook::take_wanted() { return std::exchange(wanted_, {}); }
 
 void AnswerBook::shrink() {
-    if (answers_.size() > kMostAnswers) answers_.clear();
+    if (answers_.size() <= kMostAnswers && bytes_ <= kMostBytes) return;
+    answers_.clear();
+    bytes_ = 0;
 }
 
 void AnswerBook::set_freshness(Freshness freshness) {

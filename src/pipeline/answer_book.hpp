@@ -37,8 +37,6 @@ public:
     // Forgets everything when it holds more than its bound. Pointers that find() gave are void.
     void shrink();
     void set_freshness(Freshness freshness);
-    // Answers that came out of the store or from outside since the beginning: with Freshness::offline, whether there was anything to draw on.
-    [[nodiscard]] std::uint64_t told() const noexcept { return told_; }
 
 private:
     struct Hash {
@@ -50,7 +48,9 @@ private:
     // The newest answer in the store that did not fail.
     [[nodiscard]] std::optional<dns::Answer> earlier(const dns::Question& question);
 
-    static constexpr std::size_t kMostAnswers = 100'000;  // some 30 MB
+    static constexpr std::size_t kMostAnswers = 100'000;      // some 30 MB where they are as they should be
+    static constexpr std::size_t kMostBytes = 32u << 20;      // of texts
+    void count(const dns::Answer& answer);
 
     store::Reader& reader_;
     const Clock& clock_;
@@ -58,7 +58,7 @@ private:
     std::unordered_map<dns::Question, dns::Answer, Hash> answers_;
     std::vector<dns::Question> wanted_;
     std::optional<Error> failed_;
-    std::uint64_t told_ = 0;
+    std::size_t bytes_ = 0;
 };
 
 }  // namespace whosent::pipeline

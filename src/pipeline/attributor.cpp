@@ -19,6 +19,8 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr int kRules = 1;
 // Written to the store at once, and at the latest after kFlushAfter.
 constexpr std::size_t kSettledAtOnce = 4'096, kAnswersAtOnce = 8'192;
+constexpr std::size_t kTakenBytes = 16u << 20;  // of the texts of streams taken up at once: forged ones are long
+constexpr std::size_t kAnswerBytes = 8u << 20;  // not written yet
 constexpr auto kFlushAfter = std::chrono::seconds(1);
 constexpr auto kSweepWait = std::chrono::milliseconds(100);
 
@@ -59,6 +61,7 @@ struct Attributor::State {
         std::optional<std::string> domain;
         bool provisional = false;  // only of those
         std::int64_t after = 0;
+        bool ended = false;  // there are no more streams
     };
 
     store::Store& store;
@@ -70,6 +73,8 @@ struct Attributor::State {
     identify::SpfCoverages coverages;
     FirstConclusions first;
     Key128 judged_by{};   // the store's
+    bool blank = false;   // DNS is off, and nothing that it said before is kept
+    bool taken = false;   // the store was told who judges its streams
     bool empty = false;   // the store had no stream when it was opened, and judged_by is not written yet
 
     std::int64_t unsettled_after = 0;
@@ -80,6 +85,7 @@ struct Attributor::State {
     std::size_t under_way = 0;
     std::vector<store::Settlement> settlements;
     std::vector<dns::Answer> answers;  // not in the store yet
+    std::size_t answer_bytes = 0;      // of their texts
     SteadyClock::time_point flushed = SteadyClock::now();
     Progress progress;
 
@@ -94,6 +100,10 @@ struct Attributor::State {
           first(*options.catalogue, options.hosts.get(), inventory, options.resolver != nullptr) {}
 
     [[nodiscard]] Result<void> read_approvals();
+    [[nodiscard]] Result<void> set_judged_by(store::Writer& writer, const Key128& by) {
+        judged_by = by;
+        return writer.set_judged_by(by);
+    }
     [[nodiscard]] Key128 key() const { return key_of(options, inventory); }
     [[nodiscard]] Explanation look(const StreamView& stream, std::string_view domain, AnswerBook& from, identify::SpfCoverages& expanded) const;
     [[nodiscard]] Result<void> take_up();
@@ -112,6 +122,7 @@ Result<std::unique_ptr<Attributor>> Attributor::create(store::Store& store, cons
     auto state = std::make_unique<State>(store, clock, std::move(options), std::move(reader));
     WHOSENT_CHECK(state->read_approvals());
     state->judged_by = WHOSENT_TRY(state->reader->judged_by());
+    state->blank = !state->options.resolver && !WHOSENT_TRY(state->reader->info()).dns_answers;
     state->empty = true;
     WHOSENT_CHECK(state->reader->streams({.limit = 1}, [&](const store::StreamRow&) { return state->empty = false; }));
     return std::unique_ptr<Attributor>(new Attributor(std::move(state)));
@@ -126,25 +137,22 @@ Result<void> Attributor::State::read_approvals() {
 
 store::FirstJudge::Said Attributor::say(const StreamView& stream, std::string_view domain) {
     FirstConclusions::Entry& entry = state_->first.of(stream, domain);
-    return {&entry.conclusion, &entry.known, state_->options.resolver == nullptr};
+    return {&entry.conclusion, &entry.known, state_->blank};
 }
 
 void Attributor::forget_known() { state_->first.forget_known(); }
 
 Explanation Attributor::State::look(const StreamView& stream, std::string_view domain, AnswerBook& from, identify::SpfCoverages& expanded) const {
     const OwnDomain* const own = inventory.find(domain);
-    identify::Knowledge knowledge{.catalogue = *options.catalogue, .hosts = options.hosts.get(), .answers = &from, .coverages = &expanded};
+    identify::Knowledge knowledge{.catalogue = *options.catalogue, .hosts = options.hosts.get()};
+    if (!blank) {
+        knowledge.answers = &from;
+        knowledge.coverages = &expanded;
+    }
     if (own) knowledge.own_networks = own->networks;
     Explanation out;
-    const std::uint64_t told = from.told();
     out.identification = identify::identify(stream, domain, knowledge);
-    if (!options.resolver && from.told() == told) {
-        // Nothing is kept that would help
-        knowledge.answers = nullptr;
-        knowledge.coverages = nullptr;
-        out.identification = identify::identify(stream, domain, knowledge);
-        out.without_dns = true;
-    }
+    out.without_dns = blank;
     const auto& [attribution, authorization, incomplete, unanswered] = out.identification;
     out.verdict = judge::judge({stream, domain, attribution, authorization, inventory});
     out.own_domain = own != nullptr;
@@ -155,9 +163,11 @@ Explanation Attributor::State::look(const StreamView& stream, std::string_view d
 Result<void> Attributor::State::take_up() {
     const auto take = [&](const store::StreamQuery& query, std::int64_t& after) -> Result<std::size_t> {
         std::vector<store::StreamRow> rows;
+        std::size_t bytes = 0;
         WHOSENT_CHECK(reader->streams(query, [&](const store::StreamRow& row) {
             rows.push_back(row);
-            return true;
+            bytes += row.stream.dkim.size() + row.stream.envelope_from.size() + row.stream.spf_domain.size();
+            return bytes < kTakenBytes;
         }));
         for (store::StreamRow& row : rows) {
             after = row.id;
@@ -179,12 +189,14 @@ Result<void> Attributor::State::take_up() {
     if (under_way >= options.streams_at_once) return {};
     const std::size_t room = options.streams_at_once - under_way;
     if (!sweep) {
-        const std::size_t taken = WHOSENT_TRY(take({.unsettled = true, .after_id = unsettled_after, .limit = room}, unsettled_after));
-        static_cast<void>(taken);
+        const std::size_t waiting_now = WHOSENT_TRY(take({.unsettled = true, .after_id = unsettled_after, .limit = room}, unsettled_after));
+        static_cast<void>(waiting_now);
         return {};
     }
-    const std::size_t again = WHOSENT_TRY(take({.domain = sweep->domain, .provisional = sweep->provisional, .after_id = sweep->after, .limit = room}, sweep->after));
+    std::size_t again = 0;
+    if (!sweep->ended) again = WHOSENT_TRY(take({.domain = sweep->domain, .provisional = sweep->provisional, .after_id = sweep->after, .limit = room}, sweep->after));
     progress.judged += again;
+    sweep->ended = again == 0;
     if (again == 0 && under_way == 0) sweep.reset();
     return {};
 }
@@ -216,6 +228,7 @@ Result<void> Attributor::State::consider(UnderWay& stream) {
 void Attributor::State::answered(const dns::Answer& answer) {
     book.put(answer);
     answers.push_back(answer);
+    for (const std::string& text : answer.texts) answer_bytes += text.size();
     const auto waiters = waiting.extract(answer.question);
     if (waiters.empty()) return;
     for (UnderWay* stream : waiters.mapped())
@@ -225,17 +238,17 @@ void Attributor::State::answered(const dns::Answer& answer) {
 Result<void> Attributor::State::flush(store::Writer& writer) {
     if (!answers.empty()) WHOSENT_CHECK(writer.put_answers(answers));
     answers.clear();
+    answer_bytes = 0;
     if (!settlements.empty()) {
         const store::SettleOutcome outcome = WHOSENT_TRY(writer.settle(settlements, cause(), options.resolver ? options.attribution_deadline : 0));
-        progress.settled += settlements.size();
+        progress.settled += static_cast<std::uint64_t>(std::ranges::count(settlements, AttributionState::final, &store::Settlement::state));
         progress.reclassified += static_cast<std::uint64_t>(outcome.reclassified);
         progress.events += static_cast<std::uint64_t>(outcome.events);
     }
     settlements.clear();
     if (empty) {
         empty = false;
-        WHOSENT_CHECK(writer.set_judged_by(key()));
-        judged_by = key();
+        WHOSENT_CHECK(set_judged_by(writer, key()));
     }
     book.shrink();
     flushed = SteadyClock::now();
@@ -244,6 +257,11 @@ Result<void> Attributor::State::flush(store::Writer& writer) {
 
 Result<bool> Attributor::step(store::Writer& writer, std::chrono::milliseconds wait) {
     State& state = *state_;
+    if (!state.taken) {
+        // What is judged from here on is judged by another catalogue or inventory than the rest: until all is, nothing counts as judged
+        if (out_of_date()) WHOSENT_CHECK(state.set_judged_by(writer, {}));
+        state.taken = true;
+    }
     WHOSENT_CHECK(state.take_up());
     bool waited = false;
     for (;;) {
@@ -252,7 +270,7 @@ Result<bool> Attributor::step(store::Writer& writer, std::chrono::milliseconds w
             ready.swap(state.ready);
             for (State::UnderWay* stream : ready) WHOSENT_CHECK(state.consider(*stream));
         }
-        const bool due = state.settlements.size() >= kSettledAtOnce || state.answers.size() >= kAnswersAtOnce || state.under_way == 0 ||
+        const bool due = state.settlements.size() >= kSettledAtOnce || state.answers.size() >= kAnswersAtOnce || state.answer_bytes >= kAnswerBytes || state.under_way == 0 ||
                          SteadyClock::now() - state.flushed >= kFlushAfter;
         if ((due && !(state.settlements.empty() && state.answers.empty())) || state.empty) WHOSENT_CHECK(state.flush(writer));
         if (state.under_way == 0 || waited) break;
@@ -300,12 +318,13 @@ Result<void> Attributor::judge_again(store::Writer& writer, store::Cause cause, 
     const bool current = !out_of_date();
     WHOSENT_CHECK(state.read_approvals());
     const bool all = !domain;
+    // Cut off, it begins again with the next run
+    if (all) WHOSENT_CHECK(state.set_judged_by(writer, {}));
     const auto freshness = everything ? AnswerBook::Freshness::strict : AnswerBook::Freshness::kept;
     if (!WHOSENT_TRY(state.run(*this, writer, {.cause = cause, .domain = std::move(domain)}, freshness, go_on))) return {};
     // One domain was judged by its new approvals, which touch no other: then all are, if all were before
     if (!all && !current) return {};
-    state.judged_by = state.key();
-    return writer.set_judged_by(state.judged_by);
+    return state.set_judged_by(writer, state.key());
 }
 
 Result<void> Attributor::retry(store::Writer& writer, const std::function<bool()>& go_on) {

@@ -48,10 +48,14 @@ FirstConclusions::Entry& FirstConclusions::of(const StreamView& whole, std::stri
         key_ += part;
         key_ += '\n';
     }
-    if (const auto known = entries_.find(key_); known != entries_.end()) return known->second;
-    if (entries_.size() >= kMostEntries) entries_.clear();
+    const bool kept = key_.size() <= kLongestKey;
+    if (kept) {
+        if (const auto known = entries_.find(key_); known != entries_.end()) return known->second;
+        if (entries_.size() >= kMostEntries) entries_.clear();
+    }
     const identify::Identification who = identify::identify(stream, domain, knowledge);
     Entry entry{conclude(who.attribution, who.authorization, judge::judge({stream, domain, who.attribution, who.authorization, inventory_}))};
+    if (!kept) return absurd_ = std::move(entry);
     return entries_.emplace(key_, std::move(entry)).first->second;
 }
 

@@ -36,13 +36,14 @@ private:
     [[nodiscard]] std::string_view organization_of(std::string_view domain);
 
     static constexpr std::size_t kMostOrganizations = 4 * 1024;
-    static constexpr std::size_t kMostEntries = 32 * 1024;  // under 1 KiB each
+    static constexpr std::size_t kMostEntries = 16 * 1024, kLongestKey = 2 * 1024;  // at most 3 KiB each, commonly 1
 
     const identify::Catalogue& catalogue_;
     const identify::HostDatabases* hosts_;
     const Inventory& inventory_;
     bool dns_follows_;
     std::unordered_map<std::string, Entry> entries_;
+    Entry absurd_;  // of a stream whose texts are too long to be remembered
     std::unordered_map<std::string, std::string> organizations_;
     std::string key_, dkim_, name_;
 };

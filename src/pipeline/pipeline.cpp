@@ -121,6 +121,7 @@ Pipeline::Pipeline(store::Store& store, store::Writer& writer, const Clock& cloc
                    std::function<void(const RawMessage&, const Outcome&)> on_outcome)
     : state_(new State{store, writer, clock, options, std::move(on_outcome), {}, {}, {}, {}, {}, {}, 0, 0, 0, 0, false, false, false, {}, {}, {}}) {
     writer.set_first_judge(options.attributor);
+    state_->attributing = options.attributor != nullptr;
     // one processor is the committer's
     const unsigned jobs = options.jobs ? options.jobs : std::max(2u, std::thread::hardware_concurrency()) - 1;
     for (unsigned i = 0; i < jobs; ++i) state_->threads.emplace_back([state = state_.get()] { state->run_worker(); });
@@ -254,6 +255,14 @@ void Pipeline::State::run_committer() {
         if (!stepped) return std::unexpected(std::move(stepped).error());
         return {};
     };
+    if (options.attributor) {
+        auto begun = options.attributor->step(writer, std::chrono::milliseconds(0));
+        if (!begun) stop(std::move(begun).error());
+        const std::lock_guard lock(mutex);
+        attributing = false;
+        finished.notify_all();
+        if (stopped) return;
+    }
     for (;;) {
         std::vector<Done> messages = take(!written.empty(), deadline);
         std::size_t released = 0;

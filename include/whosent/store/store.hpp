@@ -383,6 +383,7 @@ struct StoreInfo {
     std::int64_t last_sequence = 0, messages = 0, reports = 0, records = 0, quarantined = 0;
     std::int64_t failures = 0, feedback = 0, tls_reports = 0;
     std::int64_t unsettled = 0;  // streams that wait for their first complete attribution
+    bool dns_answers = false;    // some are kept
 };
 
 struct PurgeResult {

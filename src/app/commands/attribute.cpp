@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "app/access.hpp"
@@ -23,7 +24,8 @@ constexpr std::uint64_t kMostSeconds = 7 * 86'400;  // of --wait: more is a mist
 
 struct Summary {
     pipeline::Attributor::Progress progress;
-    bool dns = false;
+    bool dns = false, unfinished = false;
+    std::int64_t waiting = 0;  // streams without all answers
     double seconds = 0;
 };
 
@@ -36,7 +38,7 @@ std::string to_json(const Summary& summary) {
         .add("reclassified", number(p.reclassified))
         .add("events", number(p.events))
         .add("judged", number(p.judged))
-        .add("unsettled", number(p.unsettled))
+        .add("unsettled", summary.waiting)
         .begin_object("dns")
         .add("on", summary.dns)
         .add("asked", number(p.dns.asked))
@@ -56,7 +58,8 @@ std::string to_text(const Summary& summary) {
     if (p.judged > 0) out += fmt::format("judged again  {}\n", counted(p.judged, "stream"));
     out += p.reclassified > 0 ? fmt::format("reclassified  {}, told by {} source.reclassified\n", counted(p.reclassified, "stream"), counted(p.events, "event"))
                               : std::string("reclassified  none\n");
-    if (p.unsettled > 0) out += fmt::format("waiting       {} still without an answer; a further run goes on\n", counted(p.unsettled, "stream"));
+    if (summary.waiting > 0) out += fmt::format("waiting       {} without all answers of DNS; a further run asks again\n", counted(static_cast<std::uint64_t>(summary.waiting), "stream"));
+    if (summary.unfinished) out += "judged again  not all of them in the time given; a further run begins again\n";
     if (!summary.dns) return out + "DNS           off: what would need it stays undetermined\n";
     return out + fmt::format("DNS           {} asked, {} answered from memory, {} failed ({} without an answer in time), at most {} at once\n", counted(p.dns.asked, "question"),
                              grouped(p.dns.cached), grouped(p.dns.failed), grouped(p.dns.timed_out), grouped(p.dns.most_in_flight));
@@ -76,11 +79,13 @@ Result<Exit> run(Context& context, const Options& options) {
     if (options.all || domain) {
         const auto cause = attributor->out_of_date() ? store::Cause::catalogue : store::Cause::dns_change;
         WHOSENT_CHECK(attributor->judge_again(*writer, cause, options.all, domain, [&] {
-            return !interrupted() && (!wait || std::chrono::steady_clock::now() - started < *wait);
+            return !interrupted() && (!options.wait || std::chrono::steady_clock::now() - started < std::chrono::seconds(*options.wait));
         }));
     }
+    if (wait) wait = std::max(std::chrono::milliseconds(0), *wait - std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started));
     WHOSENT_CHECK(complete_attribution(*attributor, *writer, wait, true));
-    const Summary summary{attributor->progress(), setup.resolver != nullptr, std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count()};
+    const auto reader = WHOSENT_TRY(store->reader());
+    const Summary summary{attributor->progress(), setup.resolver != nullptr, attributor->out_of_date(), WHOSENT_TRY(reader->info()).unsettled, std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count()};
     context.output.write(options.summary == "json" ? to_json(summary) : to_text(summary));
     if (interrupted()) complain("interrupted; what was settled until then is stored, and a further run goes on where this one ended");
     return interrupted() ? Exit::failed : Exit::done;

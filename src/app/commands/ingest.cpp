@@ -36,6 +36,7 @@ struct Summary {
     std::vector<std::string> quarantined;  // the first kNamed
     pipeline::Attributor::Progress attribution;
     std::int64_t unattributed = 0;  // streams that wait for DNS
+    bool out_of_date = false;       // others are still as another catalogue or configuration judged them
 };
 
 // The keys are an interface: scripts read them.
@@ -80,8 +81,9 @@ std::string to_text(const Summary& summary) {
         if (c.quarantined > summary.quarantined.size()) out += fmt::format("  and {} more\n", grouped(c.quarantined - summary.quarantined.size()));
     }
     if (summary.unattributed > 0) {
-        out += fmt::format("waiting      {} of DNS about who sent it: `whosent attribute` goes on, `ingest --wait-dns` waits\n", counted(static_cast<std::uint64_t>(summary.unattributed), "stream"));
+        out += fmt::format("waiting      {} without all answers of DNS about who sent it: `whosent attribute` asks again\n", counted(static_cast<std::uint64_t>(summary.unattributed), "stream"));
     }
+    if (summary.out_of_date) out += "catalogue    or configuration changed, and not everything is judged by it yet: `whosent attribute` goes on\n";
     return out;
 }
 
@@ -138,6 +140,7 @@ Result<Exit> run(Context& context, const Options& options) {
     }
     if (finished) finished = complete_attribution(*attributor, *writer, options.wait_dns ? std::nullopt : std::optional(kDnsGrace));
     summary.attribution = attributor->progress();
+    summary.out_of_date = attributor->out_of_date();
     if (finished) {
         const auto reader = WHOSENT_TRY(store->reader());
         summary.unattributed = WHOSENT_TRY(reader->info()).unsettled;

@@ -4,6 +4,8 @@
 #include <mutex>
 
 #include "app/access.hpp"
+#include "app/attribution_run.hpp"
+#include "app/attribution_setup.hpp"
 #include "app/commands/commands.hpp"
 #include "app/interrupt.hpp"
 #include "app/pseudonym_keys.hpp"
@@ -139,6 +141,8 @@ Result<Exit> retry(Context& context, std::optional<std::uint64_t> number) {
     auto writer = WHOSENT_TRY(store->writer());
     auto reader = WHOSENT_TRY(store->reader());
     const Pseudonyms pseudonyms = WHOSENT_TRY(open_pseudonyms(context.settings, context.clock));
+    const AttributionSetup attribution = WHOSENT_TRY(set_up_attribution(context));
+    const auto attributor = WHOSENT_TRY(pipeline::Attributor::create(*store, context.clock, attribution.options()));
     std::vector<std::int64_t> ids;
     if (number) {
         ids.push_back(WHOSENT_TRY(id_argument(*number)));
@@ -172,6 +176,7 @@ Result<Exit> retry(Context& context, std::optional<std::uint64_t> number) {
         how.limits = context.settings.limits;
         how.jobs = context.settings.jobs;
         how.pseudonyms = &pseudonyms;
+        how.attributor = attributor.get();
         pipeline::Pipeline pipeline(*store, *writer, context.clock, how, on_outcome);
         for (const std::int64_t id : ids) {
             if (interrupted()) break;
@@ -197,6 +202,7 @@ Result<Exit> retry(Context& context, std::optional<std::uint64_t> number) {
         finished = pipeline.finish();
     }
     WHOSENT_CHECK(finished);
+    WHOSENT_CHECK(complete_attribution(*attributor, *writer, std::chrono::seconds(5)));
     if (ids.empty()) context.output.write("The quarantine is empty.\n");
     return remaining > 0 || interrupted() ? Exit::failed : Exit::done;
 }

@@ -29,7 +29,7 @@ public:
     }
 
     void put(const Answer& answer) {
-        if (limit_ == 0 || answer.ttl == 0) return;
+        if (limit_ == 0 || answer.ttl == 0 || is_absurd(answer)) return;
         if (const auto known = by_question_.find(answer.question); known != by_question_.end()) {
             const auto place = known->second;
             by_question_.erase(known);
@@ -44,6 +44,13 @@ public:
     }
 
 private:
+    // Asked again when it is wanted again, so that memory is bounded by the number of answers.
+    static bool is_absurd(const Answer& answer) {
+        std::size_t bytes = 0;
+        for (const std::string& text : answer.texts) bytes += text.size();
+        return bytes > 8 * 1024;
+    }
+
     using Places = std::unordered_map<QuestionView, std::list<Answer>::iterator, QuestionHash, QuestionEqual>;
     std::size_t limit_;
     std::list<Answer> answers_;  // last used first

@@ -53,6 +53,7 @@ Result<StoreInfo> SqliteReader::info() {
     info.failures = WHOSENT_TRY(database_->integer("SELECT count(*) FROM arf WHERE kind = 0"));
     info.feedback = WHOSENT_TRY(database_->integer("SELECT count(*) FROM arf WHERE kind <> 0"));
     info.tls_reports = WHOSENT_TRY(database_->integer("SELECT count(*) FROM tls_report"));
+    info.dns_answers = WHOSENT_TRY(database_->integer("SELECT EXISTS (SELECT 1 FROM dns_answer)")) != 0;
     info.unsettled = WHOSENT_TRY(database_->integer("SELECT count(*) FROM unsettled"));
     return info;
 }

@@ -159,6 +159,23 @@ std::string wrong_text(const Verdict& verdict) {
 
 }  // namespace
 
+TEST_CASE("a report that leaves out the result of the domain's own signature decides nothing") {
+    for (const Who who : {Who::nobody, Who::high, Who::own}) {
+        Inputs in = inputs_of({.who = who, .records_dkim = Known::yes});
+        in.stream.dkim = "example.net\tk9\t\nexample.org\ts1\t\n";
+        CHECK(in.judged().kind != K::undetermined);  // SPF was told
+        in.stream.spf_result = "";
+        const Verdict verdict = in.judged();
+        CHECK(verdict.kind == K::undetermined);
+        CHECK(verdict.reason.find("s1._domainkey.example.org") != std::string::npos);
+        in.stream.dkim = "example.net\tk9\t\n";  // that of a stranger tells nothing in any case
+        CHECK(in.judged().kind != K::undetermined);
+        in.stream.dkim = "example.org\ts1\t\n";
+        in.stream.alignment = {false, true, Judgement::pass};
+        CHECK(in.judged().kind != K::undetermined);
+    }
+}
+
 TEST_CASE("verdicts by their precedence") {
     struct Row {
         const char* what;

@@ -400,3 +400,60 @@ TEST_CASE("More streams than are looked at at once") {
     CHECK(bench.attributor->progress().settled == 1000);
     for (const auto& [question, times] : bench.zone.times_asked) CHECK(times == 1);
 }
+
+TEST_CASE("What a stranger can set up for himself names nobody") {
+    Bench bench;
+    bench.zone.put("zz._domainkey.attacker.net", dns::Type::txt, {"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="}, {"zz.dkim.amazonses.com"});
+    bench.zone.put("none._domainkey.attacker.net", dns::Type::txt, {}, {"none.dkim.amazonses.com"});
+    bench.zone.put("b.attacker.net", dns::Type::mx, {"feedback-smtp.us-east-1.amazonses.com"});
+    std::vector<Row> rows;
+    for (const char* selector : {"smtpapi", "k2", "zz", "none"}) {
+        rows.push_back(bare("192.0.2.9"));
+        rows.back().dkim = std::string("attacker.net\t") + selector + "\tpass\n";
+    }
+    rows.push_back(bare("192.0.2.9"));
+    rows.back().spf_domain = rows.back().envelope_from = "b.attacker.net";
+    rows.back().spf_result = "pass";
+    rows.back().spf_scope = "mfrom";
+    bench.add("1", rows);
+    bench.work();
+    for (const auto& row : bench.streams()) {
+        INFO(row.stream.dkim << row.stream.spf_domain);
+        CHECK(row.conclusion.sender.empty());
+        CHECK(row.conclusion.verdict.kind == VerdictKind::spoofed);
+    }
+}
+
+TEST_CASE("A run by another inventory that ends early is not forgotten") {
+    Bench bench;
+    publish_sendgrid(bench.zone);
+    bench.add("1", {sendgrid("192.0.2.10")});
+    bench.work();
+    bench.inventory.approvals = {{.domain = "example.org", .sender = "mailchimp"}};
+    bench.restart();
+    must(bench.attributor->step(*bench.writer, 1ms));  // the first of a run, before anything is added
+    bench.add("2", {sendgrid("192.0.2.11")});
+    bench.work();
+    bench.inventory.approvals.clear();
+    bench.restart();
+    CHECK(bench.attributor->out_of_date());
+    must(bench.attributor->judge_again(*bench.writer, store::Cause::approvals));
+    for (const auto& row : bench.streams()) CHECK(row.conclusion.verdict.kind == VerdictKind::authorized);
+    CHECK_FALSE(bench.attributor->out_of_date());
+}
+
+TEST_CASE("With DNS off all streams draw on what is kept, or none does") {
+    Bench bench;
+    publish_sendgrid(bench.zone);
+    bench.zone.put("example.org", dns::Type::txt, {"v=spf1 ip4:192.0.2.0/24 -all"});
+    bench.add("1", {sendgrid("192.0.2.10")});
+    bench.work();
+    bench.dns = false;
+    bench.restart();
+    Row one = sendgrid("192.0.2.10"), other = sendgrid("192.0.2.11");
+    one.envelope_from = other.envelope_from = "bounce.example.org";  // new streams both
+    bench.add("2", {one, other});
+    bench.work();
+    CHECK(bench.unsettled() == 0);
+    for (const auto& row : bench.streams()) CHECK(row.conclusion.sender == "sendgrid");
+}

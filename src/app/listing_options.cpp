@@ -33,7 +33,8 @@ Result<std::string> sender_option(const Context& context, std::string_view optio
 }
 
 Result<Inventory> effective_inventory(const Context& context, store::Reader& reader) {
-    Inventory inventory = WHOSENT_TRY(set_up_attribution(context)).inventory;
+    const auto catalogue = WHOSENT_TRY(load_catalogue(context.settings));
+    Inventory inventory = WHOSENT_TRY(configured_inventory(context.settings, *catalogue));
     for (Approval& approval : WHOSENT_TRY(reader.approvals())) inventory.approvals.push_back(std::move(approval));
     return inventory;
 }

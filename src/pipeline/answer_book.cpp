@@ -19,12 +19,8 @@ Seconds lifetime(const dns::Answer& answer, AnswerBook::Freshness freshness) {
 }  // namespace
 
 const dns::Answer* AnswerBook::keep(dns::Question question, dns::Answer answer) {
-    count(answer);
-    return &answers_.insert_or_assign(std::move(question), std::move(answer)).first->second;
-}
-
-void AnswerBook::count(const dns::Answer& answer) {
     for (const std::string& text : answer.texts) bytes_ += text.size();
+    return &answers_.insert_or_assign(std::move(question), std::move(answer)).first->second;
 }
 
 std::optional<dns::Answer> AnswerBook::earlier(const dns::Question& question) {
@@ -39,8 +35,8 @@ std::optional<dns::Answer> AnswerBook::earlier(const dns::Question& question) {
 }
 
 const dns::Answer* AnswerBook::find(std::string_view name, dns::Type type) {
+    if (const auto known = answers_.find(dns::QuestionView(name, type)); known != answers_.end()) return &known->second;
     dns::Question question{std::string(name), type};
-    if (const auto known = answers_.find(question); known != answers_.end()) return &known->second;
     if (!dns::is_askable(name)) return keep(question, {.question = question, .status = dns::Status::no_name, .read = clock_.now()});
     auto kept = reader_.answer(name, type);
     if (!kept) {
@@ -63,28 +59,26 @@ const dns::Answer* AnswerBook::find(std::string_view name, dns::Type type) {
 }
 
 void AnswerBook::put(const dns::Answer& answer) {
-    if (answer.status == dns::Status::failed) {
-        if (auto good = earlier(answer.question)) {
-            answers_.insert_or_assign(answer.question, std::move(*good));
-            return;
-        }
-    }
-    count(answer);
-    answers_.insert_or_assign(answer.question, answer);
+    std::optional<dns::Answer> good;
+    if (answer.status == dns::Status::failed) good = earlier(answer.question);
+    static_cast<void>(keep(answer.question, good ? std::move(*good) : answer));
 }
 
 std::vector<dns::Question> AnswerBook::take_wanted() { return std::exchange(wanted_, {}); }
 
-void AnswerBook::shrink() {
-    if (answers_.size() <= kMostAnswers && bytes_ <= kMostBytes) return;
+void AnswerBook::clear() {
     answers_.clear();
     bytes_ = 0;
 }
 
+void AnswerBook::shrink() {
+    if (answers_.size() > kMostAnswers || bytes_ > kMostBytes) clear();
+}
+
 void AnswerBook::set_freshness(Freshness freshness) {
     freshness_ = freshness;
-    answers_.clear();
     wanted_.clear();
+    clear();
 }
 
 }  // namespace whosent::pipeline

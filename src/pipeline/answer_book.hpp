@@ -39,23 +39,18 @@ public:
     void set_freshness(Freshness freshness);
 
 private:
-    struct Hash {
-        std::size_t operator()(const dns::Question& question) const noexcept {
-            return std::hash<std::string>()(question.name) ^ static_cast<std::size_t>(question.type) * 0x9e3779b97f4a7c15u;
-        }
-    };
     [[nodiscard]] const dns::Answer* keep(dns::Question question, dns::Answer answer);
     // The newest answer in the store that did not fail.
     [[nodiscard]] std::optional<dns::Answer> earlier(const dns::Question& question);
 
     static constexpr std::size_t kMostAnswers = 100'000;      // some 30 MB where they are as they should be
     static constexpr std::size_t kMostBytes = 32u << 20;      // of texts
-    void count(const dns::Answer& answer);
+    void clear();
 
     store::Reader& reader_;
     const Clock& clock_;
     Freshness freshness_;
-    std::unordered_map<dns::Question, dns::Answer, Hash> answers_;
+    std::unordered_map<dns::Question, dns::Answer, dns::QuestionHash, dns::QuestionEqual> answers_;
     std::vector<dns::Question> wanted_;
     std::optional<Error> failed_;
     std::size_t bytes_ = 0;

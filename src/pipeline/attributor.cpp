@@ -15,7 +15,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// Raised when the rules of identify or judge change, so that every store is judged again.
+// Raised when the rules of judge change, so that every store is judged again; those of identify are part of the catalogue's version.
 constexpr int kRules = 1;
 // Written to the store at once, and at the latest after kFlushAfter.
 constexpr std::size_t kSettledAtOnce = 4'096, kAnswersAtOnce = 8'192;
@@ -41,12 +41,6 @@ Key128 key_of(const AttributionOptions& options, const Inventory& inventory) {
     return key128(text);
 }
 
-struct QuestionHash {
-    std::size_t operator()(const dns::Question& question) const noexcept {
-        return std::hash<std::string>()(question.name) ^ static_cast<std::size_t>(question.type) * 0x9e3779b97f4a7c15u;
-    }
-};
-
 }  // namespace
 
 struct Attributor::State {
@@ -64,7 +58,6 @@ struct Attributor::State {
         bool ended = false;  // there are no more streams
     };
 
-    store::Store& store;
     const Clock& clock;
     AttributionOptions options;
     Inventory inventory;
@@ -81,7 +74,7 @@ struct Attributor::State {
     std::optional<Sweep> sweep;
     std::deque<UnderWay> under_way_nodes;     // stable places; free ones are in `spare`
     std::vector<UnderWay*> spare, ready;
-    std::unordered_map<dns::Question, std::vector<UnderWay*>, QuestionHash> waiting;
+    std::unordered_map<dns::Question, std::vector<UnderWay*>, dns::QuestionHash, dns::QuestionEqual> waiting;
     std::size_t under_way = 0;
     std::vector<store::Settlement> settlements;
     std::vector<dns::Answer> answers;  // not in the store yet
@@ -89,9 +82,8 @@ struct Attributor::State {
     SteadyClock::time_point flushed = SteadyClock::now();
     Progress progress;
 
-    State(store::Store& of, const Clock& time, AttributionOptions how, std::unique_ptr<store::Reader> read)
-        : store(of),
-          clock(time),
+    State(const Clock& time, AttributionOptions how, std::unique_ptr<store::Reader> read)
+        : clock(time),
           options(std::move(how)),
           inventory(options.inventory),
           reader(std::move(read)),
@@ -119,7 +111,7 @@ Attributor::~Attributor() = default;
 
 Result<std::unique_ptr<Attributor>> Attributor::create(store::Store& store, const Clock& clock, AttributionOptions options) {
     auto reader = WHOSENT_TRY(store.reader());
-    auto state = std::make_unique<State>(store, clock, std::move(options), std::move(reader));
+    auto state = std::make_unique<State>(clock, std::move(options), std::move(reader));
     WHOSENT_CHECK(state->read_approvals());
     state->judged_by = WHOSENT_TRY(state->reader->judged_by());
     state->blank = !state->options.resolver && !WHOSENT_TRY(state->reader->info()).dns_answers;
@@ -152,7 +144,6 @@ Explanation Attributor::State::look(const StreamView& stream, std::string_view d
     if (own) knowledge.own_networks = own->networks;
     Explanation out;
     out.identification = identify::identify(stream, domain, knowledge);
-    out.without_dns = blank;
     const auto& [attribution, authorization, incomplete, unanswered] = out.identification;
     out.verdict = judge::judge({stream, domain, attribution, authorization, inventory});
     out.own_domain = own != nullptr;
@@ -161,7 +152,7 @@ Explanation Attributor::State::look(const StreamView& stream, std::string_view d
 
 // Streams that wait for their first complete attribution go before those that are judged again.
 Result<void> Attributor::State::take_up() {
-    const auto take = [&](const store::StreamQuery& query, std::int64_t& after) -> Result<std::size_t> {
+    const auto take = [&](const store::StreamQuery& query, std::int64_t& after) -> Result<void> {
         std::vector<store::StreamRow> rows;
         std::size_t bytes = 0;
         WHOSENT_CHECK(reader->streams(query, [&](const store::StreamRow& row) {
@@ -184,31 +175,39 @@ Result<void> Attributor::State::take_up() {
             ++under_way;
             ready.push_back(place);
         }
-        return rows.size();
+        if (sweep) progress.judged += rows.size();
+        return {};
     };
     if (under_way >= options.streams_at_once) return {};
     const std::size_t room = options.streams_at_once - under_way;
-    if (!sweep) {
-        const std::size_t waiting_now = WHOSENT_TRY(take({.unsettled = true, .after_id = unsettled_after, .limit = room}, unsettled_after));
-        static_cast<void>(waiting_now);
-        return {};
+    if (!sweep) return take({.unsettled = true, .after_id = unsettled_after, .limit = room}, unsettled_after);
+    if (!sweep->ended) {
+        const std::int64_t before = sweep->after;
+        WHOSENT_CHECK(take({.domain = sweep->domain, .provisional = sweep->provisional, .after_id = before, .limit = room}, sweep->after));
+        sweep->ended = sweep->after == before;
     }
-    std::size_t again = 0;
-    if (!sweep->ended) again = WHOSENT_TRY(take({.domain = sweep->domain, .provisional = sweep->provisional, .after_id = sweep->after, .limit = room}, sweep->after));
-    progress.judged += again;
-    sweep->ended = again == 0;
-    if (again == 0 && under_way == 0) sweep.reset();
+    if (sweep->ended && under_way == 0) sweep.reset();
     return {};
 }
 
 Result<void> Attributor::State::consider(UnderWay& stream) {
-    Explanation found = look(stream.row.stream.view(), stream.row.domain, book, coverages);
+    const StreamView view = stream.row.stream.view();
+    const auto settle = [&](Conclusion conclusion, AttributionState as) {
+        settlements.push_back({stream.row.id, std::move(conclusion), as});
+        spare.push_back(&stream);
+        --under_way;
+    };
+    if (blank) {
+        // To the letter what is said at ingest, so that nobody is told of a change that is none
+        settle(first.of(view, stream.row.domain).conclusion, AttributionState::final);
+        return {};
+    }
+    Explanation found = look(view, stream.row.domain, book, coverages);
     if (book.failed()) return std::unexpected(*book.failed());
-    std::vector<dns::Question> wanted = book.take_wanted();
-    if (!options.resolver) wanted.clear();
+    const std::vector<dns::Question> wanted = book.take_wanted();  // with DNS off: none
     if (!wanted.empty()) {
         stream.outstanding = wanted.size();
-        for (dns::Question& question : wanted) {
+        for (const dns::Question& question : wanted) {
             auto& waiters = waiting[question];
             waiters.push_back(&stream);
             if (waiters.size() == 1) options.resolver->ask(question, [this](const dns::Answer& answer) { answered(answer); });
@@ -216,12 +215,7 @@ Result<void> Attributor::State::consider(UnderWay& stream) {
         return {};
     }
     const auto& [attribution, authorization, incomplete, unanswered] = found.identification;
-    settlements.push_back({stream.row.id,
-                           // to the letter what is said at ingest, so that nobody is told of a change that is none
-                           found.without_dns ? first.of(stream.row.stream.view(), stream.row.domain).conclusion : conclude(attribution, authorization, std::move(found.verdict)),
-                           !options.resolver || !unanswered ? AttributionState::final : AttributionState::provisional});
-    spare.push_back(&stream);
-    --under_way;
+    settle(conclude(attribution, authorization, std::move(found.verdict)), !options.resolver || !unanswered ? AttributionState::final : AttributionState::provisional);
     return {};
 }
 
@@ -351,7 +345,7 @@ Result<Explanation> Attributor::explain(const StreamView& stream, std::string_vi
         Explanation found = state.look(stream, domain, book, coverages);
         if (book.failed()) return std::unexpected(*book.failed());
         const std::vector<dns::Question> wanted = book.take_wanted();
-        if (found.without_dns) found.verdict = state.first.of(stream, domain).conclusion.verdict;
+        if (state.blank) found.verdict = state.first.of(stream, domain).conclusion.verdict;
         if (!resolver || wanted.empty() || SteadyClock::now() >= end) return found;
         std::size_t outstanding = wanted.size();
         for (const dns::Question& question : wanted) {

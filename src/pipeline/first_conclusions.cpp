@@ -5,25 +5,19 @@
 
 namespace whosent::pipeline {
 
-std::string_view FirstConclusions::organization_of(std::string_view domain) {
-    name_ = domain;
-    if (const auto known = organizations_.find(name_); known != organizations_.end()) return known->second;
-    if (organizations_.size() >= kMostOrganizations) organizations_.clear();
-    return organizations_.emplace(name_, organizational_domain(domain)).first->second;
-}
-
 // The domain's own signatures stay, without their selectors: that they were there and broke is worth a word.
 StreamView FirstConclusions::reduced(const StreamView& stream) {
     constexpr std::size_t kMostLines = 4;
     StreamView rest = stream;
     rest.envelope_from = rest.spf_domain = rest.spf_scope = rest.spf_result = {};
     dkim_.clear();
-    const std::string_view organization = organization_of(stream.header_from);
+    domains_.next_row();
+    const std::string_view organization = domains_.look_up(stream.header_from).organizational;
     std::size_t kept = 0;
     std::string_view last_domain, last_result;
     for (std::string_view lines = stream.dkim; !lines.empty() && kept < kMostLines;) {
         const DkimLine line = take_dkim_line(lines);  // they are sorted
-        if (!is_same_or_below(line.domain, organization) || (line.domain == last_domain && line.result == last_result)) continue;
+        if (organization.empty() || !is_same_or_below(line.domain, organization) || (line.domain == last_domain && line.result == last_result)) continue;
         last_domain = line.domain;
         last_result = line.result;
         dkim_.append(line.domain).append("\t\t").append(line.result).append("\n");

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "row_builder.hpp"
 #include "whosent/identify/identify.hpp"
 #include "whosent/model/inventory.hpp"
 #include "whosent/model/verdict.hpp"
@@ -33,9 +34,7 @@ public:
 private:
     // `stream` without what tells nothing; its texts are in this object.
     [[nodiscard]] StreamView reduced(const StreamView& stream);
-    [[nodiscard]] std::string_view organization_of(std::string_view domain);
 
-    static constexpr std::size_t kMostOrganizations = 4 * 1024;
     static constexpr std::size_t kMostEntries = 16 * 1024, kLongestKey = 2 * 1024;  // at most 3 KiB each, commonly 1
 
     const identify::Catalogue& catalogue_;
@@ -44,8 +43,8 @@ private:
     bool dns_follows_;
     std::unordered_map<std::string, Entry> entries_;
     Entry absurd_;  // of a stream whose texts are too long to be remembered
-    std::unordered_map<std::string, std::string> organizations_;
-    std::string key_, dkim_, name_;
+    DomainMemo domains_;
+    std::string key_, dkim_;
 };
 
 }  // namespace whosent::pipeline

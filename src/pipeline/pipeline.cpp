@@ -237,32 +237,28 @@ void Pipeline::State::run_committer() {
     std::vector<Written> written;  // since the last commit
     std::uint64_t rows = 0;
     auto deadline = SteadyClock::time_point::max();
-    const auto commit = [&]() -> Result<void> {
-        WHOSENT_CHECK(writer.commit());
-        // Acknowledged first, which may set finish() free: it waits for the attributor's end as well
-        const auto attributing_is = [this](bool now) {
-            const std::lock_guard lock(mutex);
-            attributing = now;
-            finished.notify_all();
-        };
-        if (options.attributor) attributing_is(true);
-        acknowledge(written);
-        written.clear();
-        rows = 0;
+    // finish() waits for its end
+    const auto attribute = [&]() -> Result<void> {
         if (!options.attributor) return {};
         auto stepped = options.attributor->step(writer, std::chrono::milliseconds(0));
-        attributing_is(false);
-        if (!stepped) return std::unexpected(std::move(stepped).error());
-        return {};
-    };
-    if (options.attributor) {
-        auto begun = options.attributor->step(writer, std::chrono::milliseconds(0));
-        if (!begun) stop(std::move(begun).error());
         const std::lock_guard lock(mutex);
         attributing = false;
         finished.notify_all();
-        if (stopped) return;
-    }
+        if (!stepped) return std::unexpected(std::move(stepped).error());
+        return {};
+    };
+    const auto commit = [&]() -> Result<void> {
+        WHOSENT_CHECK(writer.commit());
+        {
+            const std::lock_guard lock(mutex);
+            attributing = options.attributor != nullptr;
+        }
+        acknowledge(written);
+        written.clear();
+        rows = 0;
+        return attribute();
+    };
+    if (auto begun = attribute(); !begun) return stop(std::move(begun).error());
     for (;;) {
         std::vector<Done> messages = take(!written.empty(), deadline);
         std::size_t released = 0;

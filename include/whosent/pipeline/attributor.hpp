@@ -31,7 +31,6 @@ struct Explanation {
     identify::Identification identification;
     Verdict verdict;
     bool own_domain = false;
-    bool without_dns = false;  // it is off, and nothing that it said before is kept
 };
 
 class Attributor : public store::FirstJudge {

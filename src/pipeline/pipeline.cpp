@@ -27,6 +27,12 @@ constexpr std::size_t kMaxUnderWay = 16'384;
 // Held in memory by messages that were read and are not yet written; beyond it workers wait.
 constexpr std::size_t kMaxHeldBytes = 32 * kMiB;
 constexpr int kWorkerNiceness = 4;  // some 40 % of the committer's share
+// Messages in memory that wait for a worker; one is taken in any case.
+constexpr std::size_t kMaxQueuedBytes = 32 * kMiB;
+// For how long a message whose sender waits is kept for others to come along.
+constexpr std::chrono::milliseconds kPromptAge{5};
+// For how long DNS is waited for while no message comes: what comes then waits as long.
+constexpr std::chrono::milliseconds kIdleStep{10};
 // Taken from the workers at a time, so that the lock is not asked for every message.
 constexpr std::size_t kTakenAtOnce = 64;
 
@@ -68,11 +74,12 @@ Sha256Digest digest_of(const RawMessage& message) {
 struct Pipeline::State {
     struct Task {
         std::uint64_t index;
-        Fetch fetch;
-        std::optional<std::int64_t> retry_of;
+        Submission submission;
     };
-    struct Done {
+    struct Finished {
         RawMessage origin;  // without its bytes
+        Done done;
+        bool prompt = false;
         std::optional<ReadMessage> read;
         bool known = false;          // the store has this message already
         std::optional<Error> error;  // could not be fetched or read now: retry
@@ -82,6 +89,7 @@ struct Pipeline::State {
     // Written to the store, and told when the transaction is durable.
     struct Written {
         RawMessage origin;
+        Done done;
         Outcome outcome;
         Counts counts;
     };
@@ -89,76 +97,124 @@ struct Pipeline::State {
     store::Store& store;
     store::Writer& writer;
     const Clock& clock;
-    Options options;
-    std::function<void(const RawMessage&, const Outcome&)> on_outcome;
+    const Options options;
 
     mutable std::mutex mutex;
     std::condition_variable work;      // workers: a task, or the end
     std::condition_variable room;      // submit, workers: less is held
-    std::condition_variable finished;  // the committer: a result; finish: all is done
+    std::condition_variable finished;  // the committer: a result, a job; finish: all is done
     std::deque<Task> tasks;
-    std::map<std::uint64_t, Done> done;
+    std::map<std::uint64_t, Finished> done;
+    std::deque<Job> jobs;
     std::uint64_t submitted = 0, taken = 0, committed = 0;
-    std::size_t held = 0;
-    bool closing = false;               // no more tasks will come
+    std::size_t held = 0, queued_bytes = 0;
     bool waited_for = false;            // finish(): commit at once what is there
     bool attributing = false;           // the committer is with the attributor
     std::optional<Error> stopped;       // the store failed
     Counts counts;
     std::vector<std::thread> threads;
 
+    // The committer's alone
+    std::vector<Written> written;  // since the last commit
+    std::uint64_t rows = 0;
+    bool prompt = false;           // somebody waits for one of `written`
+    SteadyClock::time_point due{}, last_write{};
+    bool more_to_attribute = false;
+    bool in_job = false;
+
+    State(store::Store& the_store, store::Writer& the_writer, const Clock& the_clock, Options the_options)
+        : store(the_store), writer(the_writer), clock(the_clock), options(std::move(the_options)) {}
+
+    [[nodiscard]] bool has_room(std::size_t bytes) const {
+        return tasks.size() < kMaxTasks && submitted - taken < kMaxUnderWay && (queued_bytes == 0 || queued_bytes + bytes <= kMaxQueuedBytes);
+    }
+    void enqueue(Submission submission);
     void run_worker();
     void run_committer();
-    Done read_one(MessageReader& reader, store::Reader& known, Task& task);
-    // Nothing: all was handed out and `finish` or the end waits for it, or the time for a commit has come.
-    std::vector<Done> take(bool uncommitted, SteadyClock::time_point deadline);
-    [[nodiscard]] Result<Written> write(Done message);
-    void acknowledge(std::vector<Written>& written);
+    Finished read_one(MessageReader& reader, store::Reader& known, Task& task);
+    [[nodiscard]] bool is_ready() const { return stopped || done.contains(taken) || !jobs.empty(); }
+    [[nodiscard]] SteadyClock::time_point commit_at() const;
+    std::vector<Finished> take();
+    [[nodiscard]] Result<void> write_all(std::vector<Finished> messages);
+    [[nodiscard]] Result<void> commit();
+    [[nodiscard]] Result<void> attribute(std::chrono::milliseconds wait);
+    [[nodiscard]] Result<void> run_job(const Job& job);
+    [[nodiscard]] Result<bool> turn();
+    [[nodiscard]] Result<void> write(Finished message, Written& into);
+    void acknowledge();
     void stop(Error error);
+    void give_up();
 };
 
-Pipeline::Pipeline(store::Store& store, store::Writer& writer, const Clock& clock, Options options,
-                   std::function<void(const RawMessage&, const Outcome&)> on_outcome)
-    : state_(new State{store, writer, clock, options, std::move(on_outcome), {}, {}, {}, {}, {}, {}, 0, 0, 0, 0, false, false, false, {}, {}, {}}) {
-    writer.set_first_judge(options.attributor);
-    state_->attributing = options.attributor != nullptr;
+Pipeline::Pipeline(store::Store& store, store::Writer& writer, const Clock& clock, Options options) : state_(std::make_unique<State>(store, writer, clock, std::move(options))) {
+    State& state = *state_;
+    writer.set_first_judge(state.options.attributor);
+    state.attributing = state.options.attributor != nullptr;
     // one processor is the committer's
-    const unsigned jobs = options.jobs ? options.jobs : std::max(2u, std::thread::hardware_concurrency()) - 1;
-    for (unsigned i = 0; i < jobs; ++i) state_->threads.emplace_back([state = state_.get()] { state->run_worker(); });
-    state_->threads.emplace_back([state = state_.get()] { state->run_committer(); });
+    const unsigned jobs = state.options.jobs ? state.options.jobs : std::max(2u, std::thread::hardware_concurrency()) - 1;
+    for (unsigned i = 0; i < jobs; ++i) state.threads.emplace_back([&state] { state.run_worker(); });
+    state.threads.emplace_back([&state] { state.run_committer(); });
 }
 
 Pipeline::~Pipeline() {
-    {
-        const std::lock_guard lock(state_->mutex);
-        state_->closing = true;
-        state_->tasks.clear();
-        if (!state_->stopped) state_->stopped = Error{ErrorCode::internal, Stage::store, Persistence::retry, {}, "the pipeline was ended", {}};
-    }
-    state_->work.notify_all();
-    state_->room.notify_all();
-    state_->finished.notify_all();
+    state_->stop(Error{ErrorCode::internal, Stage::store, Persistence::retry, {}, "the pipeline was ended", {}});
     for (std::thread& thread : state_->threads) thread.join();
+    state_->give_up();
 }
 
-Result<void> Pipeline::submit(Fetch fetch, std::optional<std::int64_t> retry_of) {
+void Pipeline::State::enqueue(Submission submission) {
+    queued_bytes += submission.bytes;
+    tasks.push_back({submitted++, std::move(submission)});
+}
+
+Result<void> Pipeline::submit(Submission submission) {
     std::unique_lock lock(state_->mutex);
-    state_->room.wait(lock, [&] { return state_->stopped || (state_->tasks.size() < kMaxTasks && state_->submitted - state_->taken < kMaxUnderWay); });
+    state_->room.wait(lock, [&] { return state_->stopped || state_->has_room(submission.bytes); });
     if (state_->stopped) return std::unexpected(*state_->stopped);
-    state_->tasks.push_back({state_->submitted++, std::move(fetch), retry_of});
+    state_->enqueue(std::move(submission));
     lock.unlock();
     state_->work.notify_one();
     return {};
+}
+
+Result<bool> Pipeline::try_submit(Submission& submission) {
+    {
+        const std::lock_guard lock(state_->mutex);
+        if (state_->stopped) return std::unexpected(*state_->stopped);
+        if (!state_->has_room(submission.bytes)) return false;
+        state_->enqueue(std::move(submission));
+    }
+    state_->work.notify_one();
+    return true;
+}
+
+void Pipeline::call(Job job) {
+    {
+        const std::lock_guard lock(state_->mutex);
+        if (state_->stopped) return;
+        state_->jobs.push_back(std::move(job));
+    }
+    state_->finished.notify_all();
 }
 
 Result<void> Pipeline::finish() {
     std::unique_lock lock(state_->mutex);
     state_->waited_for = true;
     state_->finished.notify_all();
-    state_->finished.wait(lock, [&] { return (state_->stopped || state_->committed == state_->submitted) && !state_->attributing; });
+    state_->finished.wait(lock, [&] { return state_->stopped || (state_->committed == state_->submitted && state_->jobs.empty() && !state_->attributing); });
     state_->waited_for = false;
     if (state_->stopped) return std::unexpected(*state_->stopped);
     return {};
+}
+
+Pipeline::Load Pipeline::load() const {
+    const std::lock_guard lock(state_->mutex);
+    return {static_cast<std::size_t>(state_->submitted - state_->committed), state_->queued_bytes, state_->stopped.has_value()};
+}
+
+std::string_view name_of(Outcome::Kind kind) noexcept {
+    static constexpr std::string_view kNames[] = {"stored", "duplicate", "not-a-report", "quarantined", "retry"};
+    return kNames[static_cast<std::size_t>(kind)];
 }
 
 Counts Pipeline::counts() const {
@@ -169,10 +225,21 @@ Counts Pipeline::counts() const {
 void Pipeline::State::stop(Error error) {
     const std::lock_guard lock(mutex);
     if (!stopped) stopped = std::move(error);
-    tasks.clear();
     work.notify_all();
     room.notify_all();
     finished.notify_all();
+}
+
+// What was not made durable is its owner's again. Only when no thread is left.
+void Pipeline::State::give_up() {
+    Outcome outcome;
+    outcome.reason = stopped ? to_string(*stopped) : std::string();
+    const auto tell = [&](const Done& told, const RawMessage& origin) {
+        if (told) told(origin, outcome);
+    };
+    for (const Written& message : written) tell(message.done, message.origin);
+    for (const auto& [index, message] : done) tell(message.done, message.origin);
+    for (const Task& task : tasks) tell(task.submission.done, {});
 }
 
 void Pipeline::State::run_worker() {
@@ -184,18 +251,19 @@ void Pipeline::State::run_worker() {
     MessageReader reader(options.limits, clock, options.pseudonyms ? *options.pseudonyms : dropping());
     for (;;) {
         std::unique_lock lock(mutex);
-        work.wait(lock, [&] { return closing || !tasks.empty(); });
-        if (tasks.empty()) return;
+        work.wait(lock, [&] { return stopped || !tasks.empty(); });
+        if (stopped) return;
         // The message that the committer waits for is never held up, so this cannot lock
         room.wait(lock, [&] { return stopped || tasks.empty() || held < kMaxHeldBytes || tasks.front().index == taken; });
         if (stopped) return;
         if (tasks.empty()) continue;
         Task task = std::move(tasks.front());
         tasks.pop_front();
-        if (tasks.size() == kMaxTasks / 2) room.notify_all();
+        queued_bytes -= task.submission.bytes;
+        if (tasks.size() == kMaxTasks / 2 || task.submission.bytes > 0) room.notify_all();
         lock.unlock();
 
-        Done result = read_one(reader, **known, task);
+        Finished result = read_one(reader, **known, task);
         if (result.read) result.held = memory_of(result.read->write);
 
         lock.lock();
@@ -207,9 +275,11 @@ void Pipeline::State::run_worker() {
     }
 }
 
-Pipeline::State::Done Pipeline::State::read_one(MessageReader& reader, store::Reader& known, Task& task) {
-    Done result;
-    auto message = task.fetch();
+Pipeline::State::Finished Pipeline::State::read_one(MessageReader& reader, store::Reader& known, Task& task) {
+    Finished result;
+    result.done = std::move(task.submission.done);
+    result.prompt = task.submission.prompt;
+    auto message = task.submission.fetch();
     if (!message) {
         result.error = std::move(message).error();
         return result;
@@ -217,7 +287,7 @@ Pipeline::State::Done Pipeline::State::read_one(MessageReader& reader, store::Re
     const Sha256Digest digest = digest_of(*message);
     result.bytes = message->bytes.size();
     result.origin.provenance = message->provenance;
-    if (!task.retry_of) {
+    if (!task.submission.retry_of) {
         // Spares the reading; the writer decides once more
         auto seen = known.has_message(digest);
         if (!seen) {
@@ -228,69 +298,85 @@ Pipeline::State::Done Pipeline::State::read_one(MessageReader& reader, store::Re
     }
     if (result.known) return result;
     result.read = reader.read(*message, digest);
-    result.read->write.retry_of = task.retry_of;
+    result.read->write.retry_of = task.submission.retry_of;
     if (result.read->failed) result.error = std::move(result.read->failed);
     return result;
 }
 
 void Pipeline::State::run_committer() {
-    std::vector<Written> written;  // since the last commit
-    std::uint64_t rows = 0;
-    auto deadline = SteadyClock::time_point::max();
-    // finish() waits for its end
-    const auto attribute = [&]() -> Result<void> {
-        if (!options.attributor) return {};
-        auto stepped = options.attributor->step(writer, std::chrono::milliseconds(0));
-        const std::lock_guard lock(mutex);
-        attributing = false;
-        finished.notify_all();
-        if (!stepped) return std::unexpected(std::move(stepped).error());
-        return {};
-    };
-    const auto commit = [&]() -> Result<void> {
-        WHOSENT_CHECK(writer.commit());
-        {
-            const std::lock_guard lock(mutex);
-            attributing = options.attributor != nullptr;
-        }
-        acknowledge(written);
-        written.clear();
-        rows = 0;
-        return attribute();
-    };
-    if (auto begun = attribute(); !begun) return stop(std::move(begun).error());
-    for (;;) {
-        std::vector<Done> messages = take(!written.empty(), deadline);
-        std::size_t released = 0;
-        for (Done& message : messages) {
-            if (written.empty()) deadline = SteadyClock::now() + std::chrono::seconds(options.batch_seconds);
-            released += message.held;
-            auto result = write(std::move(message));
-            if (!result) return stop(std::move(result).error());
-            rows += result->outcome.stored.rows_stored;
-            written.push_back(std::move(*result));
-            if (rows < options.batch_rows) continue;
-            if (auto durable = commit(); !durable) return stop(std::move(durable).error());
-        }
-        {
-            const std::lock_guard lock(mutex);
-            held -= released;
-            if (stopped || (messages.empty() && written.empty())) return;
-        }
-        room.notify_all();
-        if (written.empty() || (!messages.empty() && SteadyClock::now() < deadline)) continue;
-        if (auto durable = commit(); !durable) return stop(std::move(durable).error());
+    auto went = attribute(std::chrono::milliseconds(0));
+    while (went) {
+        auto goes_on = turn();
+        if (goes_on && !*goes_on) return;
+        if (!goes_on) went = std::unexpected(std::move(goes_on).error());
     }
+    stop(std::move(went).error());
 }
 
-std::vector<Pipeline::State::Done> Pipeline::State::take(bool uncommitted, SteadyClock::time_point deadline) {
-    std::vector<Done> messages;
+// One round of what there is to do, after waiting for something. False: the end.
+Result<bool> Pipeline::State::turn() {
+    WHOSENT_CHECK(write_all(take()));
+    if (!written.empty() && SteadyClock::now() >= commit_at()) WHOSENT_CHECK(commit());
+    Job job;
+    bool idle = false;
+    {
+        const std::lock_guard lock(mutex);
+        if (stopped) return false;
+        if (!jobs.empty()) {
+            job = std::move(jobs.front());
+        } else {
+            idle = !done.contains(taken);
+        }
+    }
+    if (job) {
+        if (!written.empty()) WHOSENT_CHECK(commit());
+        WHOSENT_CHECK(run_job(job));
+    } else if (idle && more_to_attribute && options.attribute_when_idle && written.empty()) {
+        WHOSENT_CHECK(attribute(kIdleStep));
+    }
+    return true;
+}
+
+Result<void> Pipeline::State::run_job(const Job& job) {
+    const auto commit_what_waits = [this]() -> Result<void> {
+        WHOSENT_CHECK(write_all(take()));
+        return !written.empty() && SteadyClock::now() >= commit_at() ? commit() : Result<void>();
+    };
+    Result<void> committed_between;
+    in_job = true;
+    auto ran = job(writer, [&] {
+        if (committed_between) committed_between = commit_what_waits();
+        const std::lock_guard lock(mutex);
+        return committed_between && !stopped;
+    });
+    in_job = false;
+    if (committed_between && !written.empty()) committed_between = commit();
+    const std::lock_guard lock(mutex);
+    jobs.pop_front();
+    finished.notify_all();
+    return ran ? committed_between : ran;
+}
+
+// When what is written is committed, as far as is known now.
+SteadyClock::time_point Pipeline::State::commit_at() const {
+    const std::lock_guard lock(mutex);
+    if (taken < submitted) return prompt ? std::min(due, last_write + kPromptAge) : due;
+    if (waited_for || prompt || !jobs.empty()) return SteadyClock::time_point::min();
+    return std::min(due, last_write + options.batch_idle);
+}
+
+// What was read and is next. Waits while there is nothing to do: no message, no job, no commit that is due, nothing to attribute.
+std::vector<Pipeline::State::Finished> Pipeline::State::take() {
+    std::vector<Finished> messages;
+    const auto until = written.empty() ? SteadyClock::time_point::max() : commit_at();
     std::unique_lock lock(mutex);
-    const auto is_due = [&] { return stopped || done.contains(taken) || (taken == submitted && (closing || (waited_for && uncommitted))); };
-    if (uncommitted)
-        finished.wait_until(lock, deadline, is_due);
-    else
-        finished.wait(lock, is_due);
+    if (!in_job && !(written.empty() && more_to_attribute && options.attribute_when_idle)) {
+        const auto ready = [&] { return is_ready() || (waited_for && !written.empty() && taken == submitted); };
+        if (until == SteadyClock::time_point::max())
+            finished.wait(lock, ready);
+        else
+            finished.wait_until(lock, until, ready);
+    }
     if (stopped) return messages;
     for (auto next = done.find(taken); next != done.end() && messages.size() < kTakenAtOnce; next = done.find(taken)) {
         messages.push_back(std::move(next->second));
@@ -300,25 +386,73 @@ std::vector<Pipeline::State::Done> Pipeline::State::take(bool uncommitted, Stead
     return messages;
 }
 
-Result<Pipeline::State::Written> Pipeline::State::write(Done message) {
-    Written result{std::move(message.origin), {}, {}};
+Result<void> Pipeline::State::write_all(std::vector<Finished> messages) {
+    std::size_t released = 0;
+    Result<void> wrote;
+    for (Finished& message : messages) {
+        last_write = SteadyClock::now();
+        if (written.empty()) due = last_write + options.batch_age;
+        released += message.held;
+        prompt = prompt || message.prompt;
+        Written& place = written.emplace_back(Written{std::move(message.origin), std::move(message.done), {}, {}});
+        if (!wrote) continue;  // for give_up()
+        wrote = write(std::move(message), place);
+        rows += place.outcome.stored.rows_stored;
+        if (wrote && rows >= options.batch_rows) wrote = commit();
+    }
+    if (!wrote) return wrote;
+    if (messages.empty()) return {};
+    {
+        const std::lock_guard lock(mutex);
+        held -= released;
+    }
+    room.notify_all();
+    return {};
+}
+
+Result<void> Pipeline::State::commit() {
+    WHOSENT_CHECK(writer.commit());
+    {
+        const std::lock_guard lock(mutex);
+        attributing = options.attributor != nullptr;
+    }
+    acknowledge();
+    written.clear();
+    rows = 0;
+    prompt = false;
+    return in_job ? Result<void>() : attribute(std::chrono::milliseconds(0));
+}
+
+// finish() waits for its end.
+Result<void> Pipeline::State::attribute(std::chrono::milliseconds wait) {
+    if (!options.attributor) return {};
+    auto more = options.attributor->step(writer, wait);
+    const std::lock_guard lock(mutex);
+    attributing = false;
+    finished.notify_all();
+    if (!more) return std::unexpected(std::move(more).error());
+    more_to_attribute = *more;
+    return {};
+}
+
+Result<void> Pipeline::State::write(Finished message, Written& result) {
     Outcome& outcome = result.outcome;
     if (message.error) {
         outcome.reason = to_string(*message.error);
-        return result;
+        return {};
     }
     Counts& counted = result.counts;
     counted.messages = 1;
-    counted.bytes_read = message.bytes;
+    outcome.bytes = counted.bytes_read = message.bytes;
     outcome.kind = Outcome::Kind::duplicate;
     outcome.stored.duplicate = true;
     if (!message.known) outcome.stored = WHOSENT_TRY(writer.add(message.read->write));
     const store::MessageOutcome& stored = outcome.stored;
     if (stored.duplicate) {
         counted.duplicate_messages = 1;
-        return result;
+        return {};
     }
-    counted.bytes_unpacked = message.read->bytes_unpacked;
+    outcome.bytes_unpacked = counted.bytes_unpacked = message.read->bytes_unpacked;
     counted.aggregate_reports = stored.reports_stored;
     counted.failure_reports = stored.failures_stored;
     counted.feedback_reports = stored.feedback_stored;
@@ -326,7 +460,7 @@ Result<Pipeline::State::Written> Pipeline::State::write(Done message) {
     counted.duplicate_reports = stored.reports_duplicate;
     counted.records = stored.rows_stored;
     const bool anything_stored = stored.reports_stored + stored.failures_stored + stored.feedback_stored + stored.tls_stored > 0;
-    if (anything_stored) counted.diagnostics = message.read->diagnostics;
+    if (anything_stored) outcome.diagnostics = counted.diagnostics = message.read->diagnostics;
     counted.quarantined = stored.quarantine_id ? 1 : 0;
     counted.not_reports = message.read->not_a_report ? 1 : 0;
     if (const auto& quarantine = message.read->write.quarantine) outcome.reason = quarantine->where.empty() ? quarantine->reason : quarantine->where + ": " + quarantine->reason;
@@ -336,11 +470,11 @@ Result<Pipeline::State::Written> Pipeline::State::write(Done message) {
         outcome.kind = Outcome::Kind::not_a_report;
     else if (anything_stored)
         outcome.kind = Outcome::Kind::stored;
-    return result;
+    return {};
 }
 
 // After the commit: from here on the messages are durable and may be acknowledged.
-void Pipeline::State::acknowledge(std::vector<Written>& written) {
+void Pipeline::State::acknowledge() {
     {
         const std::lock_guard lock(mutex);
         for (const Written& message : written) {
@@ -359,8 +493,8 @@ void Pipeline::State::acknowledge(std::vector<Written>& written) {
             counts.bytes_unpacked += message.counts.bytes_unpacked;
         }
     }
-    if (on_outcome)
-        for (const Written& message : written) on_outcome(message.origin, message.outcome);
+    for (const Written& message : written)
+        if (message.done) message.done(message.origin, message.outcome);
     {
         const std::lock_guard lock(mutex);
         committed += written.size();

@@ -28,8 +28,8 @@ Result<pipeline::Counts> ingest(const std::string& folder, const std::string& fi
         how.attributor = attributor.get();
     }
     const collect::FileList list = collect::list_files({folder});
-    pipeline::Pipeline pipeline(*store, *writer, clock, how, [](const RawMessage&, const pipeline::Outcome&) {});
-    for (const std::string& path : list.paths) WHOSENT_CHECK(collect::submit_file(path, how.limits, pipeline, [] { return true; }));
+    pipeline::Pipeline pipeline(*store, *writer, clock, how);
+    for (const std::string& path : list.paths) WHOSENT_CHECK(collect::submit_file(path, how.limits, pipeline, [] { return true; }, {}));
     WHOSENT_CHECK(pipeline.finish());
     if (attributor) WHOSENT_CHECK(attributor->leave(*writer));
     return pipeline.counts();

@@ -11,7 +11,7 @@
 #include "whosent/base/function_ref.hpp"
 #include "whosent/base/limits.hpp"
 #include "whosent/base/result.hpp"
-#include "whosent/pipeline/pipeline.hpp"
+#include "whosent/pipeline/intake.hpp"
 
 namespace whosent::collect {
 
@@ -25,12 +25,13 @@ struct FileList {
 // left out; a path named itself is always taken.
 [[nodiscard]] FileList list_files(const std::vector<std::string>& paths);
 
-// Submits the messages of one file. The file is opened here and read on the pipeline's threads. `go_on` is asked before each message;
-// when it says no, the rest is left. An error: the file cannot be opened (stage collect; go on with the next), or the pipeline has
-// stopped (stage store; stop).
-[[nodiscard]] Result<void> submit_file(const std::string& path, const Limits& limits, pipeline::Pipeline& pipeline, FunctionRef<bool()> go_on);
+// Submits the messages of one file. The file is opened here and read on the intake's threads. `go_on` is asked before each message;
+// when it says no, the rest is left. `done` is called for each of its messages. An error: the file cannot be opened (stage collect; go on with the
+// next), or the intake has stopped (stage store; stop).
+[[nodiscard]] Result<void> submit_file(const std::string& path, const Limits& limits, pipeline::Intake& intake, FunctionRef<bool()> go_on, const pipeline::Done& done);
 
 // One message from a descriptor that cannot be sought (standard input), up to limits.message_bytes (a limit error beyond).
-[[nodiscard]] Result<void> submit_stream(int descriptor, const std::string& name, const Limits& limits, pipeline::Pipeline& pipeline);
+[[nodiscard]] Result<void> submit_stream(int descriptor, const std::string& name, const Limits& limits, pipeline::Intake& intake,
+                                         const pipeline::Done& done);
 
 }  // namespace whosent::collect

@@ -4,17 +4,15 @@
 // same input gives the same store whatever `jobs` is. Memory is bounded: intake waits while too much is under way.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "whosent/base/limits.hpp"
 #include "whosent/base/pseudonym.hpp"
 #include "whosent/base/result.hpp"
-#include "whosent/model/raw_message.hpp"
+#include "whosent/pipeline/intake.hpp"
 #include "whosent/store/store.hpp"
 
 namespace whosent::pipeline {
@@ -29,16 +27,6 @@ struct Counts {
     std::uint64_t bytes_read = 0, bytes_unpacked = 0;
 };
 
-// What became of one message; told only after it is durable.
-struct Outcome {
-    enum class Kind : std::uint8_t { stored, duplicate, not_a_report, quarantined, retry } kind = Kind::retry;
-    std::string reason;  // of quarantined and retry, for people
-    store::MessageOutcome stored;
-};
-
-// A message that is fetched on a worker thread, so that reading files is shared out too.
-using Fetch = std::function<Result<RawMessage>()>;
-
 class Attributor;
 
 struct Options {
@@ -51,21 +39,37 @@ struct Options {
     unsigned jobs = 0;  // 0: one a processor, but for the one that commits
     // A transaction is committed when it has this many rows or this age. Large ones cost less a row; a message is acknowledged no sooner.
     std::size_t batch_rows = 400'000;
-    Seconds batch_seconds = 2;
+    std::chrono::milliseconds batch_age{2000};
+    // It is committed earlier when nothing came for so long, at once where Submission::prompt is set.
+    std::chrono::milliseconds batch_idle{2000};
+    // For one that runs for months: the attributor goes on by itself while no message waits. Otherwise it takes one step after each commit, and its owner goes on after finish().
+    bool attribute_when_idle = false;
 };
 
-class Pipeline {
+class Pipeline final : public Intake {
 public:
-    // `writer` and `reader_store` outlive the pipeline. on_outcome is called from the committing thread, in order of intake.
-    Pipeline(store::Store& store, store::Writer& writer, const Clock& clock, Options options,
-             std::function<void(const RawMessage& provenance_only, const Outcome&)> on_outcome);
-    ~Pipeline();  // abandons what was not committed
+    // `store` and `writer` outlive the pipeline. Done is called from the committing thread, in the order of intake.
+    Pipeline(store::Store& store, store::Writer& writer, const Clock& clock, Options options);
+    ~Pipeline() override;  // gives up what was not committed: its outcome is retry
 
-    // Waits while the queue is full. An error: the pipeline has stopped (the store failed); finish() tells why.
-    [[nodiscard]] Result<void> submit(Fetch fetch, std::optional<std::int64_t> retry_of = std::nullopt);
+    // An error: the pipeline has stopped (the store failed); finish() tells why. What was under way then has the outcome retry.
+    [[nodiscard]] Result<void> submit(Submission submission) override;
+    [[nodiscard]] Result<bool> try_submit(Submission& submission) override;
     // Waits until all that was submitted is durable. The first error of the store, if there was one.
     [[nodiscard]] Result<void> finish();
     [[nodiscard]] Counts counts() const;  // of what is durable; any thread
+
+    // What else is written: run on the committing thread, between two transactions. A long one calls `between` now and then, outside of transactions: it commits the messages that
+    // wait; false: the pipeline is about to end, so end. An error stops the pipeline. Dropped, without having run, when the pipeline has stopped or ends.
+    using Job = std::function<Result<void>(store::Writer& writer, const std::function<bool()>& between)>;
+    void call(Job job);  // any thread; does not wait
+
+    struct Load {
+        std::size_t under_way = 0;  // submitted and not yet durable
+        std::size_t bytes = 0;      // of messages in memory that wait for a worker
+        bool stopped = false;
+    };
+    [[nodiscard]] Load load() const;  // any thread
 
 private:
     struct State;

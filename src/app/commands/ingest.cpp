@@ -108,7 +108,8 @@ Result<Exit> run(Context& context, const Options& options) {
     bool unread = false;  // written by the committing thread, read after the pipeline's end
     Result<void> finished;
     {
-        const auto on_outcome = [&](const RawMessage& message, const pipeline::Outcome& outcome) {
+        const pipeline::Done done = [&](const RawMessage& message, const pipeline::Outcome& outcome) {
+            if (!finished) return;  // the store failed: told once, at the end
             if (outcome.kind == pipeline::Outcome::Kind::retry) {
                 unread = true;
                 complain(pseudonyms.path(outcome.reason));
@@ -122,7 +123,7 @@ Result<Exit> run(Context& context, const Options& options) {
         how.batch_rows = context.settings.commit_rows;
         how.pseudonyms = &pseudonyms;
         how.attributor = attributor.get();
-        pipeline::Pipeline pipeline(*store, *writer, context.clock, how, on_outcome);
+        pipeline::Pipeline pipeline(*store, *writer, context.clock, how);
         const Progress progress(pipeline, list.bytes);
         // An error of the store ends the intake, and finish() tells it; any other concerns one file.
         const auto goes_on = [&](const Result<void>& submitted) {
@@ -133,8 +134,8 @@ Result<Exit> run(Context& context, const Options& options) {
             return true;
         };
         bool on = !interrupted();
-        for (std::size_t i = 0; on && i < list.paths.size(); ++i) on = goes_on(collect::submit_file(list.paths[i], how.limits, pipeline, [] { return !interrupted(); }));
-        if (on && named.size() < options.paths.size()) on = goes_on(collect::submit_stream(STDIN_FILENO, "standard input", how.limits, pipeline));
+        for (std::size_t i = 0; on && i < list.paths.size(); ++i) on = goes_on(collect::submit_file(list.paths[i], how.limits, pipeline, [] { return !interrupted(); }, done));
+        if (on && named.size() < options.paths.size()) on = goes_on(collect::submit_stream(STDIN_FILENO, "standard input", how.limits, pipeline, done));
         finished = pipeline.finish();
         summary.counts = pipeline.counts();
     }

@@ -156,7 +156,8 @@ Result<Exit> retry(Context& context, std::optional<std::uint64_t> number) {
     std::size_t remaining = 0, told = 0;  // outcomes come in the order of intake
     Result<void> finished;
     {
-        const auto on_outcome = [&](const RawMessage&, const pipeline::Outcome& outcome) {
+        const pipeline::Done done = [&](const RawMessage&, const pipeline::Outcome& outcome) {
+            if (!finished) return;  // the store failed: told at the end
             using Kind = pipeline::Outcome::Kind;
             std::string what;
             switch (outcome.kind) {
@@ -177,7 +178,7 @@ Result<Exit> retry(Context& context, std::optional<std::uint64_t> number) {
         how.jobs = context.settings.jobs;
         how.pseudonyms = &pseudonyms;
         how.attributor = attributor.get();
-        pipeline::Pipeline pipeline(*store, *writer, context.clock, how, on_outcome);
+        pipeline::Pipeline pipeline(*store, *writer, context.clock, how);
         for (const std::int64_t id : ids) {
             if (interrupted()) break;
             const auto fetch = [&, id]() -> Result<RawMessage> {
@@ -197,7 +198,7 @@ Result<Exit> retry(Context& context, std::optional<std::uint64_t> number) {
                 message.provenance.name = row.name;
                 return message;
             };
-            if (!pipeline.submit(fetch, id)) break;  // finish() tells why
+            if (!pipeline.submit({.fetch = fetch, .done = done, .retry_of = id})) break;  // finish() tells why
         }
         finished = pipeline.finish();
     }

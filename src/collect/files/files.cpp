@@ -117,9 +117,9 @@ FileList list_files(const std::vector<std::string>& paths) {
     return list;
 }
 
-Result<void> submit_file(const std::string& path, const Limits& limits, pipeline::Pipeline& pipeline, FunctionRef<bool()> go_on) {
+Result<void> submit_file(const std::string& path, const Limits& limits, pipeline::Intake& intake, FunctionRef<bool()> go_on, const pipeline::Done& done) {
     const std::shared_ptr<const OpenFile> file = WHOSENT_TRY(OpenFile::open(path));
-    if (!file->is_regular()) return submit_stream(file->descriptor(), path, limits, pipeline);
+    if (!file->is_regular()) return submit_stream(file->descriptor(), path, limits, intake, done);
     if (file->size() >= 5) {
         std::array<char, 5> head{};
         if (::pread(file->descriptor(), head.data(), head.size(), 0) < 0) return std::unexpected(file->error("cannot be read", errno));
@@ -129,18 +129,19 @@ Result<void> submit_file(const std::string& path, const Limits& limits, pipeline
                     // one byte over the limit is enough for the limit's error
                     return read_range(*file, offset, std::min<std::uint64_t>(size, limits.message_bytes + 1), provenance_of(path, fmt::format("{}#{}", path, offset)));
                 };
-                WHOSENT_CHECK(pipeline.submit(fetch));
+                WHOSENT_CHECK(intake.submit({.fetch = fetch, .done = done}));
                 return go_on();
             });
     }
-    return pipeline.submit([file, path]() -> Result<RawMessage> {
+    const auto fetch = [file, path]() -> Result<RawMessage> {
         const std::size_t size = file->size();
         Provenance provenance = provenance_of(path, path);
         return size >= kMapFrom ? map_whole(*file, size, std::move(provenance)) : read_range(*file, 0, size, std::move(provenance));
-    });
+    };
+    return intake.submit({.fetch = fetch, .done = done});
 }
 
-Result<void> submit_stream(int descriptor, const std::string& name, const Limits& limits, pipeline::Pipeline& pipeline) {
+Result<void> submit_stream(int descriptor, const std::string& name, const Limits& limits, pipeline::Intake& intake, const pipeline::Done& done) {
     auto bytes = std::make_shared<std::string>();
     std::array<char, 64 * kKiB> buffer;
     for (;;) {
@@ -154,7 +155,8 @@ Result<void> submit_stream(int descriptor, const std::string& name, const Limits
                                          fmt::format("the message is larger than limits.message_bytes ({} bytes)", limits.message_bytes), {}});
     }
     Provenance provenance = provenance_of(name, name);
-    return pipeline.submit([bytes, provenance]() -> Result<RawMessage> { return RawMessage{bytes, *bytes, {}, provenance}; });
+    const auto fetch = [bytes, provenance]() -> Result<RawMessage> { return RawMessage{bytes, *bytes, {}, provenance}; };
+    return intake.submit({.fetch = fetch, .done = done, .bytes = bytes->size()});
 }
 
 }  // namespace whosent::collect

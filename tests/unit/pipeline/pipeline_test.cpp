@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <set>
 #include <string>
@@ -138,19 +141,149 @@ struct Run {
     std::vector<std::string> outcomes;  // "name kind", in order of acknowledgement
 
     Result<void> over(const std::vector<std::pair<std::string, std::string>>& messages, Options options) {
-        Pipeline pipeline(store, store, clock, options, [&](const RawMessage& raw, const Outcome& outcome) {
-            outcomes.push_back(fmt::format("{} {}", raw.provenance.name, static_cast<int>(outcome.kind)));
-        });
+        Pipeline pipeline(store, store, clock, options);
+        const Done done = [&](const RawMessage& raw, const Outcome& outcome) { outcomes.push_back(fmt::format("{} {}", raw.provenance.name, name_of(outcome.kind))); };
         for (const auto& [name, content] : messages)
-            if (auto submitted = pipeline.submit(message(name, content)); !submitted) break;
+        {
+            if (!pipeline.submit({.fetch = message(name, content), .done = done})) break;
+            ++submitted;
+        }
         auto finished = pipeline.finish();
         counts = pipeline.counts();
         return finished;
     }
     Counts counts;
+    std::size_t submitted = 0;
 };
 
+// Fetches that wait until they may go on.
+class Gate {
+public:
+    void open() {
+        const std::lock_guard lock(mutex_);
+        open_ = true;
+        opened_.notify_all();
+    }
+    Fetch before(Fetch fetch) {
+        return [this, fetch = std::move(fetch)] {
+            std::unique_lock lock(mutex_);
+            opened_.wait(lock, [&] { return open_; });
+            return fetch();
+        };
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable opened_;
+    bool open_ = false;
+};
+
+void wait_until(const std::function<bool()>& holds) {
+    for (int i = 0; i < 2'000 && !holds(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    REQUIRE(holds());
+}
+
 }  // namespace
+
+TEST_CASE("an intake that has enough says so, and takes more when it has room") {
+    MemoryStore store;
+    const SystemClock clock;
+    Gate gate;
+    std::atomic<int> told{0};
+    Pipeline pipeline(store, store, clock, {.jobs = 1});
+    const Done done = [&](const RawMessage&, const Outcome&) { ++told; };
+    int taken = 0;
+    for (bool took = true; took && taken < 1'000;) {
+        Submission submission{.fetch = gate.before(message(std::to_string(taken), report(taken, 1, kRelaxedPolicy))), .done = done, .bytes = 4 * kMiB};
+        const auto result = pipeline.try_submit(submission);
+        REQUIRE(result);
+        took = *result;
+        taken += took ? 1 : 0;
+        CHECK(static_cast<bool>(submission.fetch) != took);  // what was not taken is as it was
+    }
+    CHECK(taken >= 8);  // 32 MiB
+    CHECK(taken <= 9);  // and one that a worker has
+    Submission larger{.fetch = message("large", report(1'000, 1, kRelaxedPolicy)), .done = done, .bytes = 100 * kMiB};
+    CHECK_FALSE(*pipeline.try_submit(larger));
+    gate.open();
+    wait_until([&] { return told == taken; });
+    CHECK(*pipeline.try_submit(larger));  // alone, however large
+    REQUIRE(pipeline.finish());
+    CHECK(told == taken + 1);
+    CHECK(pipeline.load().under_way == 0);
+    CHECK(pipeline.load().bytes == 0);
+}
+
+TEST_CASE("a message whose sender waits is committed at once, together with what is there") {
+    MemoryStore store;
+    const SystemClock clock;
+    std::atomic<int> told{0};
+    Pipeline pipeline(store, store, clock, {.batch_age = std::chrono::hours(1), .batch_idle = std::chrono::hours(1)});
+    const Done done = [&](const RawMessage&, const Outcome&) { ++told; };
+    REQUIRE(pipeline.submit({.fetch = message("patient", report(1, 1, kRelaxedPolicy)), .done = done}));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    CHECK(told == 0);
+    REQUIRE(pipeline.submit({.fetch = message("prompt", report(2, 1, kRelaxedPolicy)), .done = done, .prompt = true}));
+    wait_until([&] { return told == 2; });
+    CHECK(store.commits == 1);
+}
+
+TEST_CASE("nothing more comes: the batch is committed before its age") {
+    MemoryStore store;
+    const SystemClock clock;
+    std::atomic<int> told{0};
+    Pipeline pipeline(store, store, clock, {.batch_age = std::chrono::hours(1), .batch_idle = std::chrono::milliseconds(20)});
+    REQUIRE(pipeline.submit({.fetch = message("a", report(1, 1, kRelaxedPolicy)), .done = [&](const RawMessage&, const Outcome&) { ++told; }}));
+    wait_until([&] { return told == 1; });
+}
+
+TEST_CASE("a job has the writer between two transactions, and lets waiting messages through") {
+    MemoryStore store;
+    const SystemClock clock;
+    std::atomic<int> told{0};
+    std::atomic<bool> ran{false};
+    Pipeline pipeline(store, store, clock, {.batch_age = std::chrono::hours(1), .batch_idle = std::chrono::hours(1)});
+    const Done done = [&](const RawMessage&, const Outcome&) { ++told; };
+    REQUIRE(pipeline.submit({.fetch = message("before", report(1, 1, kRelaxedPolicy)), .done = done}));
+    pipeline.call([&](store::Writer&, const std::function<bool()>& between) -> Result<void> {
+        // what was read before is durable; what comes now is, by and by
+        Submission prompt{.fetch = message("meanwhile", report(2, 1, kRelaxedPolicy)), .done = done, .prompt = true};
+        CHECK(*pipeline.try_submit(prompt));
+        while (told < 2 && between()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        ran = true;
+        return {};
+    });
+    REQUIRE(pipeline.finish());
+    CHECK(ran);
+    CHECK(told == 2);
+    SECTION("one that fails stops the pipeline") {
+        pipeline.call([](store::Writer&, const std::function<bool()>&) -> Result<void> { return std::unexpected(Error{ErrorCode::store_full, Stage::store, Persistence::retry, {}, "full", {}}); });
+        wait_until([&] { return pipeline.load().stopped; });
+        CHECK_FALSE(pipeline.submit({.fetch = message("late", report(3, 1, kRelaxedPolicy)), .done = done}));
+        CHECK(told == 2);
+    }
+}
+
+TEST_CASE("a pipeline that ends gives back what it has not made durable") {
+    MemoryStore store;
+    const SystemClock clock;
+    Gate gate;
+    std::vector<Outcome::Kind> kinds;
+    {
+        Pipeline pipeline(store, store, clock, {.jobs = 1, .batch_age = std::chrono::hours(1), .batch_idle = std::chrono::hours(1)});
+        const Done done = [&](const RawMessage&, const Outcome& outcome) { kinds.push_back(outcome.kind); };
+        REQUIRE(pipeline.submit({.fetch = message("written", report(1, 1, kRelaxedPolicy)), .done = done}));
+        wait_until([&] {
+            const std::lock_guard lock(store.mutex);
+            return !store.added.empty();
+        });
+        REQUIRE(pipeline.submit({.fetch = gate.before(message("being read", report(2, 1, kRelaxedPolicy))), .done = done}));
+        REQUIRE(pipeline.submit({.fetch = message("waiting", report(3, 1, kRelaxedPolicy)), .done = done}));
+        gate.open();
+    }
+    CHECK(kinds == std::vector(3, Outcome::Kind::retry));
+    CHECK(store.stored.empty());
+}
 
 TEST_CASE("a store that fails stops the run, and nothing of the failed batch is acknowledged") {
     Run run;
@@ -163,8 +296,12 @@ TEST_CASE("a store that fails stops the run, and nothing of the failed batch is 
     const auto finished = run.over(messages, options);
     REQUIRE_FALSE(finished);
     CHECK(finished.error().code == ErrorCode::store_full);
-    CHECK(run.outcomes.size() == run.store.stored.size());
-    CHECK(run.outcomes.size() < 100);
+    const auto acknowledged = std::ranges::count_if(run.outcomes, [](const std::string& outcome) { return outcome.ends_with(" stored"); });
+    CHECK(static_cast<std::size_t>(acknowledged) == run.store.stored.size());
+    CHECK(acknowledged < 100);
+    // the rest is its owner's again
+    CHECK(run.outcomes.size() == run.submitted);
+    CHECK(static_cast<std::size_t>(std::ranges::count_if(run.outcomes, [](const std::string& outcome) { return outcome.ends_with(" retry"); })) == run.submitted - run.store.stored.size());
 }
 
 TEST_CASE("messages are stored and acknowledged in order, whatever the number of threads") {
@@ -205,9 +342,11 @@ TEST_CASE("a fetch that fails is told as retry, and the rest goes on") {
     MemoryStore store;
     const SystemClock clock;
     std::vector<Outcome> outcomes;
-    Pipeline pipeline(store, store, clock, {}, [&](const RawMessage&, const Outcome& outcome) { outcomes.push_back(outcome); });
-    REQUIRE(pipeline.submit([]() -> Result<RawMessage> { return std::unexpected(Error{ErrorCode::io, Stage::collect, Persistence::retry, "a.eml", "cannot be read", {}}); }));
-    REQUIRE(pipeline.submit(message("b", report(1, 1, kRelaxedPolicy))));
+    Pipeline pipeline(store, store, clock, {});
+    const Done done = [&](const RawMessage&, const Outcome& outcome) { outcomes.push_back(outcome); };
+    const Fetch fails = []() -> Result<RawMessage> { return std::unexpected(Error{ErrorCode::io, Stage::collect, Persistence::retry, "a.eml", "cannot be read", {}}); };
+    REQUIRE(pipeline.submit({.fetch = fails, .done = done}));
+    REQUIRE(pipeline.submit({.fetch = message("b", report(1, 1, kRelaxedPolicy)), .done = done}));
     REQUIRE(pipeline.finish());
     REQUIRE(outcomes.size() == 2);
     CHECK(outcomes[0].kind == Outcome::Kind::retry);
@@ -220,8 +359,8 @@ TEST_CASE("a policy after the records judges them all the same") {
     // aspf=s comes last: mail.example.org is not aligned with example.org then, and the reporter's word differs from that
     MemoryStore store;
     const SystemClock clock;
-    Pipeline pipeline(store, store, clock, {}, {});
-    REQUIRE(pipeline.submit(message("late.xml", report(1, 5))));
+    Pipeline pipeline(store, store, clock, {});
+    REQUIRE(pipeline.submit({.fetch = message("late.xml", report(1, 5))}));
     REQUIRE(pipeline.finish());
     REQUIRE(store.stored.size() == 1);
     CHECK(store.stored[0].rows == 5);
@@ -233,8 +372,8 @@ TEST_CASE("what was submitted is durable soon, without waiting for the end") {
     MemoryStore store;
     const SystemClock clock;
     std::atomic<int> told{0};
-    Pipeline pipeline(store, store, clock, {}, [&](const RawMessage&, const Outcome&) { ++told; });
-    REQUIRE(pipeline.submit(message("a", report(1, 1, kRelaxedPolicy))));
+    Pipeline pipeline(store, store, clock, {});
+    REQUIRE(pipeline.submit({.fetch = message("a", report(1, 1, kRelaxedPolicy)), .done = [&](const RawMessage&, const Outcome&) { ++told; }}));
     for (int i = 0; i < 200 && told == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
     CHECK(told == 1);
 }

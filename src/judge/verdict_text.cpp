@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "judge/decision.hpp"
+#include "judge/shown_text.hpp"
 #include "whosent/base/domain_name.hpp"
 #include "whosent/base/text.hpp"
 #include "whosent/judge/alignment.hpp"
@@ -11,50 +12,8 @@
 namespace whosent::judge {
 namespace {
 
-constexpr std::size_t kDomainBytes = 64, kNameBytes = 40;  // of a text within a sentence: longer ones are no longer read, and push out what matters
+constexpr std::size_t kNameBytes = 40;  // of a sender
 constexpr std::size_t kDkimLines = 100;                    // looked at for a text
-
-bool is_word(char c) { return (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z') || c == '-' || c == '_' || c == '.'; }
-
-// Streams that differ in their address share a text. An address within a host name stays: it is the name's. Nor does it take over the local part of a mail address.
-std::string without_addresses(std::string_view text) {
-    const auto run = [&](std::size_t at, bool colons) {
-        std::size_t end = at;
-        while (end < text.size() && (is_word(text[end]) || (colons && text[end] == ':'))) ++end;
-        return text.substr(at, end - at);
-    };
-    const auto is_address = [](std::string_view& candidate) {
-        while (candidate.ends_with('.') || (candidate.ends_with(':') && !candidate.ends_with("::"))) candidate.remove_suffix(1);
-        return IpAddress::parse(candidate).has_value();
-    };
-    std::string out;
-    for (std::size_t at = 0; at < text.size();) {
-        const std::string_view word = run(at, false);
-        std::string_view candidate = run(at, true);
-        if (!is_address(candidate)) candidate = word;  // "192.0.2.1:" and what comes behind
-        if (is_address(candidate)) {
-            out += "the address";
-            at += candidate.size();
-        } else if (word.find(".in-addr.arpa") != std::string_view::npos || word.find(".ip6.arpa") != std::string_view::npos) {
-            out += "its reverse name";
-            at += word.size();
-        } else if (text[at] == '@') {
-            out.erase(out.find_last_of(" (`\"") + 1);
-            ++at;
-        } else {
-            out += text.substr(at, std::max<std::size_t>(word.size(), 1));
-            at += std::max<std::size_t>(word.size(), 1);
-        }
-    }
-    return out;
-}
-
-// Of a text that a reporter or a zone wrote. What stands before an @ may be a person.
-std::string shown(std::string_view text, std::size_t most = kDomainBytes) {
-    const std::size_t at = text.rfind('@');
-    const std::string_view domain = text.substr(at == std::string_view::npos ? 0 : at + 1);
-    return domain.empty() && !text.empty() ? "?" : without_addresses(printable(domain, most));
-}
 
 std::string capital(std::string text) {
     if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');

@@ -1,6 +1,7 @@
 #include "whosent/model/aggregate_report.hpp"
 #include "whosent/model/arf_report.hpp"
 #include "whosent/model/event.hpp"
+#include "whosent/model/finding.hpp"
 #include "whosent/model/judgement.hpp"
 #include "whosent/model/payload.hpp"
 #include "whosent/model/raw_message.hpp"
@@ -65,6 +66,10 @@ std::string_view name_of(Judgement value) noexcept {
     static constexpr std::string_view kNames[] = {"pass", "forwarded", "mailing_list", "fail"};
     return lookup(kNames, value);
 }
+std::string_view name_of(FindingState value) noexcept {
+    static constexpr std::string_view kNames[] = {"open", "acknowledged", "closed"};
+    return lookup(kNames, value);
+}
 std::string_view class_of(const Event& event) noexcept {
     struct Visitor {
         std::string_view operator()(const RecordEvent&) const { return "dmarc.record"; }
@@ -72,6 +77,10 @@ std::string_view class_of(const Event& event) noexcept {
         std::string_view operator()(const ArfEvent& arf) const { return arf.kind == ArfEvent::Kind::failure ? "dmarc.failure" : "feedback.complaint"; }
         std::string_view operator()(const TlsFailureEvent&) const { return "tls.failure"; }
         std::string_view operator()(const ReclassifiedEvent&) const { return "source.reclassified"; }
+        std::string_view operator()(const FindingEvent& finding) const {
+            static constexpr std::string_view kNames[] = {"finding.opened", "finding.updated", "finding.closed"};
+            return lookup(kNames, finding.kind);
+        }
     };
     return std::visit(Visitor{}, event.body);
 }

@@ -1,6 +1,7 @@
 #include "whosent/pipeline/pipeline.hpp"
 
 #include <sys/resource.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -67,6 +68,24 @@ Sha256Digest digest_of(const RawMessage& message) {
         rest.remove_prefix(step.size());
     }
     return hash.finish();
+}
+
+// The first report of a message, and how many more there are.
+std::string names_of(const store::MessageWrite& write) {
+    const std::size_t all = write.reports.size() + write.arf.size() + write.tls.size();
+    std::string text;
+    if (!write.reports.empty()) {
+        const store::ReportWrite& first = write.reports.front();
+        text = fmt::format("aggregate report {} of {} for {}, {} records", first.report.report_id, first.report.org_name, first.domain, first.rows.rows());
+    } else if (!write.tls.empty()) {
+        const TlsReport& first = write.tls.front().report;
+        text = fmt::format("TLS report {} of {}", first.report_id, first.organization_name);
+    } else if (!write.arf.empty()) {
+        const store::ArfRecord& first = write.arf.front().record;
+        text = fmt::format("{} report of {} for {}", first.kind == store::ArfKind::failure ? "failure" : "feedback", first.reporter, first.domain);
+    }
+    if (all > 1) text += fmt::format(" and {} more", all - 1);
+    return text;
 }
 
 }  // namespace
@@ -452,6 +471,7 @@ Result<void> Pipeline::State::write(Finished message, Written& result) {
         counted.duplicate_messages = 1;
         return {};
     }
+    if (result.done) outcome.reports = names_of(message.read->write);
     outcome.bytes_unpacked = counted.bytes_unpacked = message.read->bytes_unpacked;
     counted.aggregate_reports = stored.reports_stored;
     counted.failure_reports = stored.failures_stored;

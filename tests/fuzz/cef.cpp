@@ -1,6 +1,6 @@
 // CEF: an event made of the input's bytes is encoded, and a strict reader of our own, written from the standard (OpenText CEF Implementation Standard
-// v27) and docs/events.md, must get back what went in: header, keys, escapes, lengths. Of the classes dmarc.failure, feedback.complaint, tls.failure and
-// source.reclassified it checks the form only.
+// v27) and docs/events.md, must get back what went in: header, keys, escapes, lengths. Of the classes dmarc.failure, feedback.complaint, tls.failure,
+// source.reclassified and finding.* it checks the form only.
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -366,7 +366,7 @@ Line check_form(const Event& event) {
     fuzz::check(line.header[0] == U"CEF:0" && line.header[1] == U"whosent" && line.header[2] == U"whosent", "the header's beginning", text);
     fuzz::check(line.header[4] == decode(class_of(event)), "the class", text);
     const Characters& severity = line.header[6];
-    fuzz::check(severity.size() == 1 && severity[0] >= '0' && severity[0] <= '9', "severity", text);
+    fuzz::check((severity.size() == 1 && severity[0] >= '0' && severity[0] <= '9') || severity == U"10", "severity", text);
     for (const auto& [key, units] : line.widths) {
         const auto length = kLengths.find(key);
         fuzz::check(units <= (length != kLengths.end() ? length->second : kText), ("too long: " + key).c_str(), text);
@@ -468,18 +468,35 @@ void check_change(Bytes& bytes, Event& event) {
     check_form(event);
 }
 
+void check_finding(Bytes& bytes, Event& event) {
+    FindingEvent body;
+    body.kind = static_cast<FindingEvent::Kind>(bytes.byte() % 3);
+    body.state = static_cast<FindingState>(bytes.byte() % 3);
+    body.finding = bytes.number();
+    body.severity = static_cast<int>(bytes.number());
+    body.first_seen = bytes.number();
+    body.last_seen = bytes.number();
+    for (std::string_view* text : {&body.rule, &body.key, &body.subject, &body.domain, &body.text}) *text = bytes.text();
+    std::vector<EventEvidence> evidence(bytes.byte() % 6);
+    for (EventEvidence& one : evidence) one = {bytes.text(), bytes.text()};
+    body.evidence = evidence;
+    event.body = body;
+    check_form(event);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Bytes bytes(fuzz::text_of(data, size));
     Event event;
-    const int kind = bytes.byte() % 5;
+    const int kind = bytes.byte() % 6;
     event.sequence = bytes.number();
     event.published = bytes.number();
     event.id = bytes.text();
     if (kind == 2) return check_arf(bytes, event), fuzz::kUsed;
     if (kind == 3) return check_tls(bytes, event), fuzz::kUsed;
     if (kind == 4) return check_change(bytes, event), fuzz::kUsed;
+    if (kind == 5) return check_finding(bytes, event), fuzz::kUsed;
     if (kind == 1) {
         QuarantineEvent body;
         body.quarantine = bytes.number();

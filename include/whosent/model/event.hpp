@@ -12,6 +12,7 @@
 #include "whosent/base/time.hpp"
 #include "whosent/model/aggregate_report.hpp"
 #include "whosent/model/arf_report.hpp"
+#include "whosent/model/finding.hpp"
 #include "whosent/model/judgement.hpp"
 #include "whosent/model/raw_message.hpp"
 #include "whosent/model/verdict.hpp"
@@ -141,11 +142,28 @@ struct QuarantineEvent {
     std::uint64_t bytes = 0;
 };
 
+struct EventEvidence {
+    std::string_view name, value;
+};
+
+// Classes `finding.opened`, `finding.updated` and `finding.closed`: a Finding as it was then.
+struct FindingEvent {
+    enum class Kind : std::uint8_t { opened, updated, closed };
+    Kind kind = Kind::opened;
+    std::int64_t finding = 0;  // the store's number of the finding, as `whosent findings` shows it
+    std::string_view rule, key;
+    int severity = 0;  // 0 to 10
+    std::string_view subject, domain, text;
+    std::span<const EventEvidence> evidence;
+    Seconds first_seen = 0, last_seen = 0;
+    FindingState state = FindingState::open;
+};
+
 struct Event {
     std::int64_t sequence = 0;
     std::string_view id;    // at most 40 characters, stable over stores and replays
     Seconds published = 0;  // when it was committed
-    std::variant<RecordEvent, QuarantineEvent, ArfEvent, TlsFailureEvent, ReclassifiedEvent> body;
+    std::variant<RecordEvent, QuarantineEvent, ArfEvent, TlsFailureEvent, ReclassifiedEvent, FindingEvent> body;
 };
 
 [[nodiscard]] std::string_view class_of(const Event& event) noexcept;  // "dmarc.record", ...

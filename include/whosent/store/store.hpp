@@ -20,10 +20,13 @@
 #include "whosent/dns/answer.hpp"
 #include "whosent/model/aggregate_report.hpp"
 #include "whosent/model/arf_report.hpp"
+#include "whosent/model/collector_state.hpp"
 #include "whosent/model/diagnostic.hpp"
 #include "whosent/model/event.hpp"
+#include "whosent/model/finding.hpp"
 #include "whosent/model/inventory.hpp"
 #include "whosent/model/raw_message.hpp"
+#include "whosent/model/reporting_history.hpp"
 #include "whosent/model/tls_report.hpp"
 #include "whosent/model/verdict.hpp"
 #include "whosent/store/row_spool.hpp"
@@ -172,6 +175,13 @@ struct SettleOutcome {
     std::int64_t reclassified = 0;  // streams whose events had been readable before: a revision and an event
     std::int64_t unchanged = 0;
     std::int64_t events = 0;        // source.reclassified; many streams may share one
+};
+
+// ---- findings ----
+
+struct FindingsOutcome {
+    std::int64_t opened = 0, updated = 0;  // each an event
+    std::int64_t unchanged = 0;            // but for last_seen
 };
 
 // ---- reading ----
@@ -377,6 +387,16 @@ struct QuarantineRow {
     Sha256Digest sha256{};
 };
 
+struct FindingQuery {
+    std::vector<FindingState> states;   // empty: all
+    std::optional<std::string> domain;  // normalised; it and the domains below it
+    std::size_t limit = 0;              // 0 = all
+};
+struct FindingRow {
+    std::int64_t id = 0;  // never given twice
+    Finding finding;
+};
+
 struct StoreInfo {
     std::uint64_t epoch = 0;
     int schema_version = 0;
@@ -438,6 +458,12 @@ public:
     [[nodiscard]] virtual Result<std::vector<Approval>> approvals() = 0;  // of `whosent approve`
     // What judged all settled streams last (catalogue, inventory, …): zeros: nothing did.
     [[nodiscard]] virtual Result<Key128> judged_by() = 0;
+    [[nodiscard]] virtual Result<std::vector<CollectorState>> collectors() = 0;  // by name
+    // Open ones first, then acknowledged, then closed; of each the most severe first, then the newest.
+    [[nodiscard]] virtual Result<std::vector<FindingRow>> findings(const FindingQuery& query) = 0;
+    // Of every reporter, TLS reporter and domain with reports in windows that begin from the day of `since` to tomorrow. What does not count (superseded, authentication
+    // failed) is left out. By kind and name.
+    [[nodiscard]] virtual Result<std::vector<ReportingHistory>> reporters(Seconds since) = 0;
     // Recomputes every roll-up and total from the rows and compares; a sentence for each difference.
     [[nodiscard]] virtual Result<std::vector<std::string>> verify() = 0;
     // A consistent copy of the store at `path` (which must not exist), with an epoch of its own, durable on return.
@@ -469,6 +495,17 @@ public:
     [[nodiscard]] virtual Result<void> approve(const Approval& approval) = 0;  // in the place of one for the same domain and sender
     [[nodiscard]] virtual Result<bool> revoke(std::string_view domain, std::string_view sender) = 0;  // false: there was none
     [[nodiscard]] virtual Result<void> set_judged_by(const Key128& key) = 0;
+    // In the place of those of the same names. Durable on return.
+    [[nodiscard]] virtual Result<void> put_collectors(std::span<const CollectorState> collectors) = 0;
+    // Each in one transaction, durable on return.
+    // Opens findings whose key no finding has that is not closed, with an event of class finding.opened. Of the others last_seen goes forth, and where rule, severity, subject,
+    // domain, text or evidence is another they take it, with an event finding.updated; first_seen and state stay. first_seen and last_seen of 0 are now; `state` is not
+    // looked at. Of a key that is there twice the last counts.
+    [[nodiscard]] virtual Result<FindingsOutcome> open_findings(std::span<const Finding> findings) = 0;
+    // With an event finding.closed each; keys that none has that is not closed are passed over. How many were closed.
+    [[nodiscard]] virtual Result<std::int64_t> close_findings(std::span<const std::string> keys) = 0;
+    // Somebody knows; no event. It stays so until it is closed. False: no finding that is not closed has that key.
+    [[nodiscard]] virtual Result<bool> acknowledge_finding(std::string_view key) = 0;
     [[nodiscard]] virtual Result<void> quarantine_drop(std::int64_t id) = 0;
     // Removes what is older than `cutoff`, in batches: reports whose window ended before it, with their rows and what the roll-ups hold of
     // them, failure and feedback reports by ArfRecord::at, entries of the quarantine by the time they were stored.

@@ -146,6 +146,11 @@ bool append_result(Text& text, std::string_view domain, std::string_view detail,
            (result.empty() || (text.add(":") && text.add(result)));
 }
 
+// name:value
+bool append_named(Text& text, std::string_view name, std::string_view value) {
+    return text.add(name) && (value.empty() || (text.add(":") && text.add(value)));
+}
+
 void append_value(Buffer& buffer, const Value& value, std::size_t limit) {
     switch (value.kind) {
         case Value::Kind::absent:
@@ -181,9 +186,11 @@ void append_value(Buffer& buffer, const Value& value, std::size_t limit) {
         }
         case Value::Kind::reasons: {
             Text text(buffer, limit);
-            return append_list(text, value.reasons, [&](const EventReason& reason) {
-                return text.add(reason.type) && (reason.comment.empty() || (text.add(":") && text.add(reason.comment)));
-            });
+            return append_list(text, value.reasons, [&](const EventReason& reason) { return append_named(text, reason.type, reason.comment); });
+        }
+        case Value::Kind::evidence: {
+            Text text(buffer, limit);
+            return append_list(text, value.evidence, [&](const EventEvidence& evidence) { return append_named(text, evidence.name, evidence.value); });
         }
     }
 }
@@ -257,6 +264,14 @@ std::string_view human_name(const ArfEvent& arf) noexcept {
 }
 std::string_view human_name(const TlsFailureEvent&) noexcept { return "TLS failure reported"; }
 std::string_view human_name(const ReclassifiedEvent&) noexcept { return "Source reclassified"; }
+std::string_view human_name(const FindingEvent& finding) noexcept {
+    switch (finding.kind) {
+        case FindingEvent::Kind::opened: return "Finding opened";
+        case FindingEvent::Kind::updated: return "Finding updated";
+        case FindingEvent::Kind::closed: break;
+    }
+    return "Finding closed";
+}
 
 // CEF:0|vendor|product|version|event class|name|severity| - all of our own making, so that there is nothing to escape.
 template <class Body>

@@ -64,6 +64,7 @@ enum class Fate : std::uint8_t { rejected, quarantined, delivered };
 // stream without a verdict is judged by what its report says alone: a row that passes is 1, one that forwarding or a list explains 3, and a
 // failure the graver the nearer the mail came to the recipient. A complaint is at least 5, about fraud or malware 7. What is judged anew is
 // worth a look: at least 3. A TLS failure is 5 where a policy asked for TLS, so that mail may not have come, else 3. A report that could not be read is 3.
+// A finding says itself how severe it is.
 [[nodiscard]] constexpr std::int64_t severity_of(VerdictKind verdict, Fate fate, std::int64_t undetermined) noexcept {
     switch (verdict) {
         case VerdictKind::authorized: return 1;
@@ -101,6 +102,7 @@ enum class Fate : std::uint8_t { rejected, quarantined, delivered };
 [[nodiscard]] constexpr std::int64_t severity_of(const ReclassifiedEvent& change) noexcept {
     return std::max(std::int64_t{3}, severity_of(change.after.verdict, Fate::delivered, 3));
 }
+[[nodiscard]] constexpr std::int64_t severity_of(const FindingEvent& finding) noexcept { return std::clamp(finding.severity, 0, 10); }
 
 [[nodiscard]] inline std::int64_t severity_of(const Event& event) noexcept {
     return std::visit([](const auto& body) { return severity_of(body); }, event.body);
@@ -352,6 +354,21 @@ inline constexpr std::array kReclassifiedFields{
     Field<Change>{"after.remedy", in_msg("remedy", kMsgLimit), [](const Change& c) { return Value(c.after.remedy); }},
 };
 
+using Found = FindingEvent;
+inline constexpr std::array kFindingFields{
+    Field<Found>{"", {"type"}, [](const Found&) { return Value(std::int64_t{0}); }},
+    Field<Found>{"finding.number", cn("cn1", "finding_number"), [](const Found& f) { return Value(f.finding); }},
+    Field<Found>{"finding.rule", {"cat", "", 1023}, [](const Found& f) { return Value(f.rule); }},
+    Field<Found>{"finding.key", flex("flexString2", "finding_key"), [](const Found& f) { return Value(f.key); }},
+    Field<Found>{"finding.state", cs("cs4", "finding_state"), [](const Found& f) { return Value(name_of(f.state)); }},
+    Field<Found>{"finding.subject", cs("cs1", "subject"), [](const Found& f) { return Value(f.subject); }},
+    Field<Found>{"finding.domain", cs("cs2", "policy_domain"), [](const Found& f) { return Value(domain_part(f.domain)); }},
+    Field<Found>{"finding.text", {"msg", "", 1023}, [](const Found& f) { return Value(f.text); }},
+    Field<Found>{"finding.evidence", cs("cs3", "evidence"), [](const Found& f) { return Value(f.evidence); }},
+    Field<Found>{"finding.first_seen", {"start"}, [](const Found& f) { return Value::time(f.first_seen); }},
+    Field<Found>{"finding.last_seen", {"end"}, [](const Found& f) { return Value::time(f.last_seen); }},
+};
+
 template <class Body>
 constexpr const auto& fields_of() {
     if constexpr (std::is_same_v<Body, RecordEvent>) return kRecordFields;
@@ -359,6 +376,7 @@ constexpr const auto& fields_of() {
     if constexpr (std::is_same_v<Body, ArfEvent>) return kArfFields;
     if constexpr (std::is_same_v<Body, TlsFailureEvent>) return kTlsFailureFields;
     if constexpr (std::is_same_v<Body, ReclassifiedEvent>) return kReclassifiedFields;
+    if constexpr (std::is_same_v<Body, FindingEvent>) return kFindingFields;
 }
 
 }  // namespace whosent::encode

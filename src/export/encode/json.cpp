@@ -184,6 +184,10 @@ void append_value(Buffer& buffer, const Value& value) {
                 append_members(buffer, {{"\"method\":", result.method}, {"\"result\":", result.result},
                                         {"\"domain\":", domain_part(result.domain)}, {"\"selector\":", result.selector}});
             });
+        case Value::Kind::evidence:
+            return append_list(buffer, value.evidence, [&](const EventEvidence& evidence) {
+                append_members(buffer, {{"\"name\":", evidence.name}, {"\"value\":", evidence.value}});
+            });
         case Value::Kind::object: return append_object(buffer, value.text);
     }
 }

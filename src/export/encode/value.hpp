@@ -27,7 +27,7 @@ inline constexpr Seconds kLastTime = 253'402'300'799;
 }
 
 struct Value {
-    enum class Kind : std::uint8_t { absent, text, number, boolean, time, address, key, dkim, spf, reasons, texts, domains, authentication, object };
+    enum class Kind : std::uint8_t { absent, text, number, boolean, time, address, key, dkim, spf, reasons, texts, domains, authentication, evidence, object };
 
     Kind kind = Kind::absent;
     union {
@@ -40,6 +40,7 @@ struct Value {
         std::span<const EventReason> reasons;
         std::span<const std::string_view> texts;  // texts and domains; an element may be empty, then it is left out
         std::span<const EventAuthentication> authentication;
+        std::span<const EventEvidence> evidence;
     };
 
     constexpr Value() : number(0) {}
@@ -53,6 +54,7 @@ struct Value {
     constexpr Value(std::span<const EventReason> value) : kind(value.empty() ? Kind::absent : Kind::reasons), reasons(value) {}
 
     constexpr Value(std::span<const EventAuthentication> value) : kind(value.empty() ? Kind::absent : Kind::authentication), authentication(value) {}
+    constexpr Value(std::span<const EventEvidence> value) : kind(value.empty() ? Kind::absent : Kind::evidence), evidence(value) {}
     constexpr Value(std::span<const std::string_view> value) : kind(Kind::absent), texts(value) {
         for (const std::string_view element : value) {
             if (!element.empty()) kind = Kind::texts;

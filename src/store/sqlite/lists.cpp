@@ -54,6 +54,17 @@ std::string join_list(const std::vector<AuthenticationResult>& entries) {
     return list;
 }
 
+std::string join_list(const std::vector<std::pair<std::string, std::string>>& entries) {
+    std::string list;
+    for (const auto& [first, second] : entries) {
+        append_escaped(list, first);
+        list += '\t';
+        append_escaped(list, second);
+        list += '\n';
+    }
+    return list;
+}
+
 std::vector<std::string> split_list(std::string_view list) {
     std::vector<std::string> entries;
     while (!list.empty()) entries.push_back(take(list, '\n'));
@@ -68,6 +79,16 @@ std::vector<AuthenticationResult> split_authentication_results(std::string_view 
         entry.result = take(list, '\t');
         entry.domain = take(list, '\t');
         entry.selector = take(list, '\n');
+    }
+    return entries;
+}
+
+std::vector<std::pair<std::string, std::string>> split_pairs(std::string_view list) {
+    std::vector<std::pair<std::string, std::string>> entries;
+    while (!list.empty()) {
+        auto& [first, second] = entries.emplace_back();
+        first = take(list, '\t');
+        second = take(list, '\n');
     }
     return entries;
 }

@@ -1,8 +1,8 @@
 // Removing what is old, kind by kind. Of a message its SHA-256 stays, so that a re-run over an old mailbox does not bring it back, and the rest
 // goes with the last that it brought; of names (domains, selectors, organizations) the dictionary stays; sources and streams go with
-// their last use. Events are rendered from what they tell of and go with it; those of the quarantine and of reclassified sources, which outlive
-// what they tell of, go when the aggregate reports of their time do (the quarantine's also with the quarantine). So do answers of DNS.
-// Approvals stay.
+// their last use. Events are rendered from what they tell of and go with it; those of the quarantine, of reclassified sources and of findings, which outlive
+// what they tell of, go when the aggregate reports of their time do (the quarantine's also with the quarantine). So do answers of DNS and
+// findings that are closed. Approvals, collectors and what is found still stay.
 #include <array>
 #include <limits>
 
@@ -28,7 +28,7 @@ struct LoneEvents {
     std::string_view table;
     bool quarantine;  // of that, too
 };
-constexpr LoneEvents kLoneEvents[] = {{"quarantine_event", true}, {"reclassification", false}};
+constexpr LoneEvents kLoneEvents[] = {{"quarantine_event", true}, {"reclassification", false}, {"finding_event", false}};
 bool goes_with(const LoneEvents& events, DataKind kind) { return kind == DataKind::aggregate || (events.quarantine && kind == DataKind::quarantine); }
 
 // Messages that nothing in the store is of, and that hold more than their hash.
@@ -88,6 +88,7 @@ Result<PurgeResult> SqliteWriter::purge_older_than(DataKind kind, Seconds cutoff
         result.events += database_->changes();
     }
     if (kind == DataKind::aggregate) {
+        WHOSENT_CHECK(database_->run("DELETE FROM finding WHERE state = ? AND last_seen < ?", FindingState::closed, cutoff));
         constexpr int kAnswersAtOnce = 10'000;
         WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult&) -> Result<bool> {
             WHOSENT_CHECK(database_->run("DELETE FROM dns_answer WHERE id IN (SELECT id FROM dns_answer WHERE last_read < ? LIMIT ?)", cutoff, kAnswersAtOnce));

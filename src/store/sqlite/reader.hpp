@@ -44,6 +44,9 @@ public:
     [[nodiscard]] Result<std::vector<PastAnswer>> answers(std::string_view name, dns::Type type) override;
     [[nodiscard]] Result<std::vector<Approval>> approvals() override;
     [[nodiscard]] Result<Key128> judged_by() override;
+    [[nodiscard]] Result<std::vector<CollectorState>> collectors() override;
+    [[nodiscard]] Result<std::vector<FindingRow>> findings(const FindingQuery& query) override;
+    [[nodiscard]] Result<std::vector<ReportingHistory>> reporters(Seconds since) override;
     [[nodiscard]] Result<std::vector<std::string>> verify() override;
     [[nodiscard]] Result<void> backup(const std::string& path, FunctionRef<void(double part_done)> progress) override;
     [[nodiscard]] Result<PurgeResult> count_older_than(DataKind kind, Seconds cutoff) override;
@@ -128,6 +131,7 @@ private:
     [[nodiscard]] Result<bool> give_quarantine_event(const Statement& row, FunctionRef<bool(const Event&)> event);
     [[nodiscard]] Result<bool> give_arf(const Statement& row, FunctionRef<bool(const Event&)> event);
     [[nodiscard]] Result<bool> give_reclassification(const Statement& row, FunctionRef<bool(const Event&)> event);
+    [[nodiscard]] Result<bool> give_finding_event(const Statement& row, FunctionRef<bool(const Event&)> event);
     [[nodiscard]] Result<bool> give_tls_failure(const Statement& row, FunctionRef<bool(const Event&)> event);
     // Fills in what all events of a stream have; it lies in its memory and dkim_.
     [[nodiscard]] Result<const ResolvedStream*> show_stream(std::int64_t stream, std::int64_t sequence, EventStream& event);

@@ -1,4 +1,4 @@
-// Records, failures, complaints, TLS failures, reclassifications and quarantine events as events, in the order of their sequence.
+// Records, failures, complaints, TLS failures, reclassifications, findings and quarantine events as events, in the order of their sequence.
 #include <algorithm>
 #include <array>
 
@@ -372,20 +372,23 @@ Result<Cursor> SqliteReader::events(const EventQuery& query, FunctionRef<bool(co
     };
     constexpr std::string_view kQuarantineColumns =
         "SELECT sequence, id, quarantine, stored, collector, file_name, code, reason, bytes FROM quarantine_event ";
+    constexpr std::string_view kFindingColumns =
+        "SELECT sequence, id, stored, kind, finding, rule, key, severity, subject, domain, text, evidence, first_seen, last_seen, state FROM finding_event ";
     const auto of = [&](std::string_view columns, std::string_view place) {
         return database_->statement(std::string(columns) + "WHERE " + std::string(place) + " BETWEEN ? AND ? ORDER BY " + std::string(place) + " LIMIT ?");
     };
-    std::array<Feed, 5> feeds{{{WHOSENT_TRY(of(kRecordColumns, "sequence")), &SqliteReader::give_record},
+    std::array<Feed, 6> feeds{{{WHOSENT_TRY(of(kRecordColumns, "sequence")), &SqliteReader::give_record},
                                {WHOSENT_TRY(of(kQuarantineColumns, "sequence")), &SqliteReader::give_quarantine_event},
                                {WHOSENT_TRY(of(kReclassificationColumns, "c.sequence")), &SqliteReader::give_reclassification},
                                {WHOSENT_TRY(of(kArfColumns, "a.sequence")), &SqliteReader::give_arf},
-                               {WHOSENT_TRY(of(kTlsFailureColumns, "f.sequence")), &SqliteReader::give_tls_failure}}};
+                               {WHOSENT_TRY(of(kTlsFailureColumns, "f.sequence")), &SqliteReader::give_tls_failure},
+                               {WHOSENT_TRY(of(kFindingColumns, "sequence")), &SqliteReader::give_finding_event}}};
     std::optional<Cursor> cursor;
     for (std::size_t given = 0;;) {
         const Seconds now = clock_.now();  // before the transaction: writer_settle.cpp says why
         Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::read));
         const ResetGuard guards[] = {ResetGuard(*feeds[0].statement), ResetGuard(*feeds[1].statement), ResetGuard(*feeds[2].statement),
-                                     ResetGuard(*feeds[3].statement), ResetGuard(*feeds[4].statement)};
+                                     ResetGuard(*feeds[3].statement), ResetGuard(*feeds[4].statement), ResetGuard(*feeds[5].statement)};
         if (!cursor) cursor = WHOSENT_TRY(check_cursor(query.after));
         forget_old();
         WHOSENT_CHECK(look_for_settlements());

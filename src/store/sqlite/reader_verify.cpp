@@ -33,7 +33,7 @@ constexpr std::string_view kMessages = "SELECT message FROM report UNION ALL SEL
 constexpr std::string_view kAttached = "SELECT report FROM diagnostic WHERE report > 0 UNION ALL SELECT report FROM kept_payload";
 constexpr std::string_view kOtherEvents =
     "SELECT sequence FROM quarantine_event UNION ALL SELECT sequence FROM arf WHERE sequence IS NOT NULL UNION ALL SELECT sequence FROM tls_failure UNION ALL "
-    "SELECT sequence FROM reclassification";
+    "SELECT sequence FROM reclassification UNION ALL SELECT sequence FROM finding_event";
 
 constexpr std::string_view kConclusions =
     "SELECT DISTINCT conclusion FROM stream UNION SELECT conclusion FROM stream_revision UNION SELECT before_conclusion FROM reclassification UNION "

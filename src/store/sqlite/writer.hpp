@@ -31,6 +31,10 @@ public:
     [[nodiscard]] Result<void> approve(const Approval& approval) override;
     [[nodiscard]] Result<bool> revoke(std::string_view domain, std::string_view sender) override;
     [[nodiscard]] Result<void> set_judged_by(const Key128& key) override;
+    [[nodiscard]] Result<void> put_collectors(std::span<const CollectorState> collectors) override;
+    [[nodiscard]] Result<FindingsOutcome> open_findings(std::span<const Finding> findings) override;
+    [[nodiscard]] Result<std::int64_t> close_findings(std::span<const std::string> keys) override;
+    [[nodiscard]] Result<bool> acknowledge_finding(std::string_view key) override;
     [[nodiscard]] Result<void> quarantine_drop(std::int64_t id) override;
     [[nodiscard]] Result<PurgeResult> purge_older_than(DataKind kind, Seconds cutoff, FunctionRef<void(const PurgeResult&)> progress) override;
 
@@ -106,6 +110,11 @@ private:
     [[nodiscard]] Result<void> tell(std::vector<Change>& changes, Settling& settling);
     [[nodiscard]] Result<void> tell_together(std::span<const Change> changes, std::span<const std::int32_t> months, Settling& settling);
     [[nodiscard]] Result<void> put_answer(const dns::Answer& answer);
+    // Runs `write` in a transaction of its own, in which it may give sequences, and makes it durable.
+    [[nodiscard]] Result<void> write_findings(FunctionRef<Result<void>()> write);
+    [[nodiscard]] Result<void> open_finding(const Finding& finding, FindingsOutcome& outcome);
+    // Of the finding as it stands in the store.
+    [[nodiscard]] Result<void> add_finding_event(std::int64_t finding, FindingEvent::Kind kind);
     [[nodiscard]] Error between_add_and_commit() const;
     [[nodiscard]] Result<void> purge_messages(std::vector<std::int64_t>& messages, PurgeResult& result);
     template <class... Values>

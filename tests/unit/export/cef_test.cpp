@@ -93,6 +93,23 @@ TEST_CASE("a reclassified source's CEF") {
     CHECK(cef_of(sample.event).find(" cs3Label=before_sender cs3=cloudpost ") != std::string::npos);
 }
 
+TEST_CASE("a finding's CEF") {
+    test::SampleEvent sample = test::plain_finding();
+    const std::string tail = " externalId=4123456789abcdef0123456789abcdef01234567 cn3Label=sequence cn3=22 rt=1790000005000 type=0"
+                             " cn1Label=finding_number cn1=3 cat=collector-failing flexString2Label=finding_key flexString2=collector-failing imap:reports"
+                             " cs4Label=finding_state cs4=acknowledged cs1Label=subject cs1=imap:reports cs2Label=policy_domain cs2=example.com"
+                             " msg=imap:reports fails. See what it says, and mend it."
+                             " cs3Label=evidence cs3=last_success:2026-09-20T00:00:00Z,error:refused: 1, 2 start=1789990000000 end=1790000004000";
+    const std::string head = "CEF:0|whosent|whosent|" + std::string(kVersion) + "|";
+    CHECK(cef_of(sample.event) == head + "finding.updated|Finding updated|8|" + tail);
+    sample.finding().kind = FindingEvent::Kind::opened;
+    sample.finding().severity = 11;
+    CHECK(cef_of(sample.event) == head + "finding.opened|Finding opened|10|" + tail);
+    sample.finding().kind = FindingEvent::Kind::closed;
+    sample.finding().severity = -1;
+    CHECK(cef_of(sample.event) == head + "finding.closed|Finding closed|0|" + tail);
+}
+
 TEST_CASE("what is known of an unknown source is a domain or the owner of its network") {
     struct Row {
         std::string_view host;
@@ -438,4 +455,5 @@ TEST_CASE("no class uses a CEF key or a JSON path twice, nor a consumer's key") 
     check(encode::kArfFields);
     check(encode::kTlsFailureFields);
     check(encode::kReclassifiedFields);
+    check(encode::kFindingFields);
 }

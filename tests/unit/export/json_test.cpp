@@ -179,6 +179,21 @@ TEST_CASE("a reclassified source's JSON") {
     CHECK(json_of(sample.event) == head + R"("change":{"streams":40,"rows":12,"messages":3456,"domain":"example.com","cause":"dns-change"},)" + tail);
 }
 
+TEST_CASE("a finding's JSON") {
+    test::SampleEvent sample = test::plain_finding();
+    const std::string tail = R"("finding":{"number":3,"rule":"collector-failing","key":"collector-failing imap:reports","state":"acknowledged","subject":"imap:reports",)"
+                             R"("domain":"example.com","text":"imap:reports fails. See what it says, and mend it.",)"
+                             R"("evidence":[{"name":"last_success","value":"2026-09-20T00:00:00Z"},{"name":"error","value":"refused: 1, 2"}],)"
+                             R"("first_seen":"2026-09-21T11:26:40Z","last_seen":"2026-09-21T14:13:24Z"}})";
+    const std::string head = R"({"id":"4123456789abcdef0123456789abcdef01234567","sequence":22,"class":"finding.)", time = R"(","time":"2026-09-21T14:13:25Z","severity":)";
+    CHECK(json_of(sample.event) == head + "updated" + time + "8," + tail);
+    sample.finding().kind = FindingEvent::Kind::opened;
+    sample.finding().severity = 11;
+    CHECK(json_of(sample.event) == head + "opened" + time + "10," + tail);
+    sample.finding().kind = FindingEvent::Kind::closed;
+    CHECK(json_of(sample.event) == head + "closed" + time + "10," + tail);
+}
+
 TEST_CASE("what is absent in an event that is no row is left out of its JSON") {
     const std::string head = R"({"id":"b","sequence":0,"class":")";
     const std::string arf = R"("time":"1970-01-01T00:00:00Z","severity":)";
@@ -191,6 +206,8 @@ TEST_CASE("what is absent in an event that is no row is left out of its JSON") {
     const std::string thought = R"({"revision":0,"state":"provisional","confidence":"unknown","verdict":"undetermined"})";
     CHECK(json_of(bare[3].event) == head + R"(source.reclassified",)" + arf + R"(3,"change":{"streams":1,"rows":0,"messages":0},"before":)" + thought + R"(,"after":)" +
                                         thought + "}");
+    CHECK(json_of(bare[4].event) == head + R"(finding.opened",)" + arf +
+                                        R"(0,"finding":{"number":0,"state":"open","first_seen":"1970-01-01T00:00:00Z","last_seen":"1970-01-01T00:00:00Z"}})");
 }
 
 TEST_CASE("empty elements of a list are left out, and a list of nothing else") {

@@ -20,6 +20,7 @@ struct SampleEvent {
     std::vector<EventDkim> dkim;
     std::vector<EventReason> reasons;
     std::vector<EventAuthentication> authentication;
+    std::vector<EventEvidence> evidence;
     // identity_alignment, derived, original_rcpt_to, reported_domain, reported_uri_host; mx_host is the first
     std::array<std::vector<std::string_view>, 5> lists;
     std::array<std::vector<std::string_view>, 2> candidates;  // the second: before
@@ -34,6 +35,7 @@ struct SampleEvent {
     QuarantineEvent& quarantine() { return std::get<QuarantineEvent>(event.body); }
     ArfEvent& arf() { return std::get<ArfEvent>(event.body); }
     TlsFailureEvent& tls() { return std::get<TlsFailureEvent>(event.body); }
+    FindingEvent& finding() { return std::get<FindingEvent>(event.body); }
     ReclassifiedEvent& change() { return std::get<ReclassifiedEvent>(event.body); }
     // The lists are set; to be called when they are complete.
     void link() {
@@ -57,6 +59,7 @@ struct SampleEvent {
             change->after.candidates = candidates[0];
             change->before.candidates = candidates[1];
         }
+        if (auto* finding = std::get_if<FindingEvent>(&event.body)) finding->evidence = evidence;
     }
 };
 
@@ -128,13 +131,14 @@ inline SampleEvent bare_record() {
 }
 
 inline std::vector<SampleEvent> bare_events() {
-    std::vector<SampleEvent> samples(4);
+    std::vector<SampleEvent> samples(5);
     for (SampleEvent& sample : samples) sample.event.id = "b";
     samples[0].event.body = ArfEvent{};
     samples[1].event.body = ArfEvent{};
     samples[1].arf().kind = ArfEvent::Kind::complaint;
     samples[2].event.body = TlsFailureEvent{};
     samples[3].event.body = ReclassifiedEvent{};
+    samples[4].event.body = FindingEvent{};
     return samples;
 }
 
@@ -260,6 +264,29 @@ inline SampleEvent plain_change() {
     change.last_day = 20'718;
     sample.event.body = change;
     sample.candidates[1] = {"newsmail", "cloudpost"};
+    sample.link();
+    return sample;
+}
+
+inline SampleEvent plain_finding() {
+    SampleEvent sample;
+    sample.event.sequence = 22;
+    sample.event.id = "4123456789abcdef0123456789abcdef01234567";
+    sample.event.published = 1'790'000'005;
+    FindingEvent finding;
+    finding.kind = FindingEvent::Kind::updated;
+    finding.finding = 3;
+    finding.rule = "collector-failing";
+    finding.key = "collector-failing imap:reports";
+    finding.severity = 8;
+    finding.subject = "imap:reports";
+    finding.domain = "example.com";
+    finding.text = "imap:reports fails. See what it says, and mend it.";
+    finding.first_seen = 1'789'990'000;
+    finding.last_seen = 1'790'000'004;
+    finding.state = FindingState::acknowledged;
+    sample.event.body = finding;
+    sample.evidence = {{"last_success", "2026-09-20T00:00:00Z"}, {"error", "refused: 1, 2"}};
     sample.link();
     return sample;
 }
@@ -522,6 +549,30 @@ inline SampleEvent change_of_texts(std::mt19937_64& random, const std::function<
     return sample;
 }
 
+inline SampleEvent finding_of_texts(std::mt19937_64& random, const std::function<std::string()>& text) {
+    SampleEvent sample;
+    sample.event.sequence = static_cast<std::int64_t>(random() >> 20);
+    sample.event.id = sample.keep(std::to_string(random()));
+    sample.event.published = static_cast<Seconds>(random() % 4'000'000'000);
+    const auto next = [&] { return sample.keep(text()); };
+    FindingEvent finding;
+    finding.kind = static_cast<FindingEvent::Kind>(random() % 3);
+    finding.finding = static_cast<std::int64_t>(random() % 1'000);
+    finding.rule = next();
+    finding.key = next();
+    finding.severity = static_cast<int>(random() % 14) - 2;  // beyond both ends, too
+    finding.subject = next();
+    finding.domain = next();
+    finding.text = next();
+    finding.first_seen = random_time(random).value_or(0);
+    finding.last_seen = random_time(random).value_or(0);
+    finding.state = static_cast<FindingState>(random() % 3);
+    sample.event.body = finding;
+    for (auto n = random() % 4; n > 0; --n) sample.evidence.push_back({next(), next()});
+    sample.link();
+    return sample;
+}
+
 inline std::vector<SampleEvent> sample_events(std::uint64_t seed, std::size_t random_events) {
     std::vector<SampleEvent> samples;
     samples.push_back(plain_record());
@@ -531,6 +582,7 @@ inline std::vector<SampleEvent> sample_events(std::uint64_t seed, std::size_t ra
     samples.push_back(plain_complaint());
     samples.push_back(plain_tls_failure());
     samples.push_back(plain_change());
+    samples.push_back(plain_finding());
     for (auto& bare : bare_events()) samples.push_back(std::move(bare));
 
     // Random numbers straight from the engine, so that a seed gives the same events with every standard library.
@@ -541,6 +593,7 @@ inline std::vector<SampleEvent> sample_events(std::uint64_t seed, std::size_t ra
         samples.push_back(arf_of_texts(random, [&] { return hostile; }));
         samples.push_back(tls_failure_of_texts(random, [&] { return hostile; }));
         samples.push_back(change_of_texts(random, [&] { return hostile; }));
+        samples.push_back(finding_of_texts(random, [&] { return hostile; }));
     }
     for (std::size_t i = 0; i < random_events; ++i) {
         const auto text = [&] { return random_text(random); };
@@ -548,6 +601,7 @@ inline std::vector<SampleEvent> sample_events(std::uint64_t seed, std::size_t ra
                           : i % 8 < 3  ? arf_of_texts(random, text)
                           : i % 8 == 3 ? tls_failure_of_texts(random, text)
                           : i % 8 == 4 ? change_of_texts(random, text)
+                          : i % 8 == 5 ? finding_of_texts(random, text)
                                        : record_of_texts(random, text));
     }
     // More signatures than a key takes.

@@ -68,6 +68,10 @@ public:
     Result<void> approve(const Approval&) override { return {}; }
     Result<bool> revoke(std::string_view, std::string_view) override { return false; }
     Result<void> set_judged_by(const Key128&) override { return {}; }
+    Result<void> put_collectors(std::span<const CollectorState>) override { return {}; }
+    Result<store::FindingsOutcome> open_findings(std::span<const Finding>) override { return store::FindingsOutcome{}; }
+    Result<std::int64_t> close_findings(std::span<const std::string>) override { return 0; }
+    Result<bool> acknowledge_finding(std::string_view) override { return false; }
     Result<void> quarantine_drop(std::int64_t) override { return {}; }
     Result<store::PurgeResult> purge_older_than(store::DataKind, Seconds, FunctionRef<void(const store::PurgeResult&)>) override { return store::PurgeResult{}; }
     Result<std::unique_ptr<store::Writer>> writer() override { return nullptr; }
@@ -106,6 +110,9 @@ private:
         Result<std::vector<PastAnswer>> answers(std::string_view, dns::Type) override { return std::unexpected(none()); }
         Result<std::vector<Approval>> approvals() override { return std::unexpected(none()); }
         Result<Key128> judged_by() override { return std::unexpected(none()); }
+        Result<std::vector<CollectorState>> collectors() override { return std::unexpected(none()); }
+        Result<std::vector<store::FindingRow>> findings(const store::FindingQuery&) override { return std::unexpected(none()); }
+        Result<std::vector<ReportingHistory>> reporters(Seconds) override { return std::unexpected(none()); }
         Result<std::vector<std::string>> verify() override { return std::unexpected(none()); }
         Result<void> backup(const std::string&, FunctionRef<void(double)>) override { return std::unexpected(none()); }
         Result<store::PurgeResult> count_older_than(store::DataKind, Seconds) override { return std::unexpected(none()); }

@@ -9,6 +9,7 @@ using namespace whosent::store::test;
 
 namespace {
 
+constexpr const char* kBackToVersion4 = "DROP TABLE collector; DROP TABLE finding; DROP TABLE finding_event; PRAGMA user_version = 4";
 constexpr const char* kBackToVersion3 =
     "DROP TABLE conclusion; DROP TABLE conclusion_by_key; DROP TABLE unsettled; DROP TABLE stream_revision; DROP TABLE reclassification;"
     "DROP TABLE dns_answer; DROP TABLE approval; ALTER TABLE stream DROP COLUMN conclusion; ALTER TABLE stream DROP COLUMN attribution;"
@@ -31,7 +32,7 @@ constexpr const char* kBackToVersion1 =
 }  // namespace
 
 TEST_CASE("a store of an earlier version is brought up to date with all that it held") {
-    const int version = GENERATE(1, 2, 3);
+    const int version = GENERATE(1, 2, 3, 4);
     CAPTURE(version);
     Fixture fixture;
     Row failing, absent;
@@ -85,7 +86,8 @@ TEST_CASE("a store of an earlier version is brought up to date with all that it 
     REQUIRE(std::find(streams_before.begin(), streams_before.end(), failing.alignment) != streams_before.end());
     {
         auto database = must(sqlite::Database::open(fixture.path, SQLITE_OPEN_READWRITE, ""));
-        must(database->execute(kBackToVersion3));
+        must(database->execute(kBackToVersion4));
+        if (version <= 3) must(database->execute(kBackToVersion3));
         if (version <= 2) must(database->execute(kBackToVersion2));
         if (version == 1) must(database->execute(kBackToVersion1));
         REQUIRE(must(database->integer("PRAGMA user_version")) == version);
@@ -117,6 +119,14 @@ TEST_CASE("a store of an earlier version is brought up to date with all that it 
     CHECK(outcome.feedback_stored == 1);
     CHECK(outcome.tls_stored == 1);
     auto reader = must(store->reader());
+    CollectorState collector;
+    collector.name = "imap:reports";
+    must(writer->put_collectors({&collector, 1}));
+    CHECK(must(reader->collectors()).size() == 1);
+    Finding finding;
+    finding.key = "k";
+    CHECK(must(writer->open_findings({&finding, 1})).opened == 1);
+    CHECK(must(reader->findings({})).size() == 1);
     check_exact(*reader);
     CHECK(must(reader->info()).tls_reports == 1);
 }

@@ -62,6 +62,8 @@ def severity_of(event):
         return 5 if text_of(event["policy_type"]) in ("sts", "tlsa") else 3
     if kind == "source.reclassified":
         return max(3, VERDICTS.get(event["after"]["verdict"], 3))
+    if kind.startswith("finding."):
+        return min(10, max(0, event["finding_severity"]))
     verdict = event["attribution"]["verdict"]
     if kind == "feedback.complaint":
         return max(7 if text_of(event["feedback_type"]) in ("fraud", "virus") else 5, VERDICTS.get(verdict, 0))
@@ -92,6 +94,13 @@ def expected_json(event):
     if expected["class"] == "report.quarantined":
         expected["quarantine"] = present({
             "number": event["number"], "bytes": event["bytes"], **{key: text_of(event[key]) for key in ("collector", "name", "reason_code", "reason")}})
+        return expected
+    if expected["class"].startswith("finding."):
+        expected["finding"] = present({
+            "number": event["number"], "state": event["state"], "domain": domain_of(event["domain"]),
+            **{key: text_of(event[key]) for key in ("rule", "key", "subject", "text")},
+            "evidence": [present({"name": text_of(name), "value": text_of(value)}) for name, value in event["evidence"]],
+            "first_seen": optional_time(event, "first_seen"), "last_seen": optional_time(event, "last_seen")})
         return expected
     if expected["class"] == "tls.failure":
         expected["report"] = present({
@@ -277,6 +286,13 @@ def expected_cef(event):
         texts |= {"cs1": text_of(event["collector"]), "fname": text_of(event["name"]), "reason": text_of(event["reason_code"]), "msg": text_of(event["reason"]),
                   "act": "quarantined", "outcome": "failure"}
         name = "Report could not be read"
+    elif text_of(event["class"]).startswith("finding."):
+        numbers |= {"type": 0, "cn1": event["number"], **cef_times(start=event["first_seen"], end=event["last_seen"])}
+        labels |= {"cn1": "finding_number", "cs1": "subject", "cs2": "policy_domain", "cs3": "evidence", "cs4": "finding_state", "flexString2": "finding_key"}
+        texts |= {"cat": text_of(event["rule"]), "flexString2": text_of(event["key"]), "cs4": event["state"], "cs1": text_of(event["subject"]),
+                  "cs2": domain_of(event["domain"]), "msg": text_of(event["text"]),
+                  "cs3": joined([text_of(name) + (":" + text_of(value) if value else "") for name, value in event["evidence"]], 4000)}
+        name = "Finding " + text_of(event["class"]).removeprefix("finding.")
     elif text_of(event["class"]) == "tls.failure":
         numbers |= {"type": 1, **cef_times(start=event.get("begin"), end=event.get("end")), **cef_count(event.get("failed_sessions"))}
         labels |= {"cn1": "count", "cs1": "policy_type", "cs2": "policy_domain", "cs3": "mx_host", "cs4": "additional_information", "cs5": "reporter",
@@ -450,7 +466,8 @@ def main():
             assert not validator.is_valid(broken), f"the schema accepts {broken}"
         for kind, group, number in (("dmarc.failure", "stream", ("report", "number")), ("feedback.complaint", "campaign", ("report", "number")),
                                     ("tls.failure", "policy", ("report", "number")), ("source.reclassified", "before", ("change", "rows")),
-                                    ("source.reclassified", "after", ("before", "revision"))):
+                                    ("source.reclassified", "after", ("before", "revision")),
+                                    ("finding.updated", "finding", ("finding", "number"))):
             document = next(json.loads(line) for _, line, _ in events if json.loads(line)["class"] == kind)
             for broken in ({**document, "extra": 1}, {**document, group: {**document[group], "extra": 1}},
                            {**document, number[0]: {**document[number[0]], number[1]: "1"}},

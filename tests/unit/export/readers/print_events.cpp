@@ -190,6 +190,22 @@ void describe(Input& input, const ReclassifiedEvent& change) {
     if (change.last_day) input.number("last_day", *change.last_day);
 }
 
+void describe(Input& input, const FindingEvent& finding) {
+    input.number("number", finding.finding);
+    input.text("rule", finding.rule);
+    input.text("key", finding.key);
+    input.number("finding_severity", finding.severity);
+    input.text("subject", finding.subject);
+    input.text("domain", finding.domain);
+    input.text("text", finding.text);
+    std::string evidence;
+    for (const EventEvidence& one : finding.evidence) evidence += (evidence.empty() ? "[[" : ",[") + Input::hex(one.name) + ',' + Input::hex(one.value) + ']';
+    input.member("evidence", evidence.empty() ? "[]" : evidence + ']');
+    input.number("first_seen", finding.first_seen);
+    input.number("last_seen", finding.last_seen);
+    input.word("state", std::optional(finding.state));
+}
+
 void describe(Input& input, const QuarantineEvent& quarantine) {
     input.number("number", quarantine.quarantine);
     input.text("collector", quarantine.collector);

@@ -19,6 +19,11 @@ std::string next_word(std::string_view& segment) {
     segment = trim(segment);
     for (; i < segment.size(); ++i) {
         const char c = segment[i];
+        if (c == '\\' && quoted && i + 1 < segment.size()) {  // RFC 5322 section 3.2.4: a quoted-pair ends nothing
+            word += c;
+            word += segment[++i];
+            continue;
+        }
         if (c == '"') quoted = !quoted;
         if (!is_space(c) || quoted) {
             word += c;
@@ -38,7 +43,11 @@ std::string_view next_segment(std::string_view& text) {
     bool quoted = false;
     std::size_t end = 0;
     for (; end < text.size() && (quoted || text[end] != ';'); ++end) {
-        if (text[end] == '"') quoted = !quoted;
+        if (text[end] == '\\' && quoted && end + 1 < text.size()) {
+            ++end;
+        } else if (text[end] == '"') {
+            quoted = !quoted;
+        }
     }
     const std::string_view segment = text.substr(0, end);
     text.remove_prefix(end == text.size() ? end : end + 1);
@@ -84,6 +93,14 @@ int worth(std::string_view method, std::string_view property) {
 }
 
 }  // namespace
+
+std::string authserv_id_of(std::string_view value) {
+    const std::string clean = without_comments(value);
+    std::string_view rest = clean;
+    std::string_view segment = next_segment(rest);
+    const std::string word = next_word(segment);
+    return word.find('=') == std::string::npos ? std::string(without_quotes(word)) : std::string();
+}
 
 void read_authentication_results(std::string_view value, std::vector<AuthenticationResult>& results, const Reading& reading) {
     const std::string clean = without_comments(value);

@@ -10,6 +10,10 @@ CREATE TABLE collector (
     bytes INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- What a message was when it was last read: 0 reports (or not known: it came before this column), 1 no report, 2 put into the quarantine. Its original goes by this
+-- when it is met again.
+ALTER TABLE message ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
+
 -- Ids are never given twice.
 CREATE TABLE finding (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -76,7 +76,8 @@ std::string names_of(const store::MessageWrite& write) {
     std::string text;
     if (!write.reports.empty()) {
         const store::ReportWrite& first = write.reports.front();
-        text = fmt::format("aggregate report {} of {} for {}, {} records", first.report.report_id, first.report.org_name, first.domain, first.rows.rows());
+        text = fmt::format("aggregate report {} of {} for {}, {} record{}", first.report.report_id, first.report.org_name, first.domain, first.rows.rows(),
+                           first.rows.rows() == 1 ? "" : "s");
     } else if (!write.tls.empty()) {
         const TlsReport& first = write.tls.front().report;
         text = fmt::format("TLS report {} of {}", first.report_id, first.organization_name);
@@ -100,7 +101,7 @@ struct Pipeline::State {
         Done done;
         bool prompt = false;
         std::optional<ReadMessage> read;
-        bool known = false;          // the store has this message already
+        std::optional<store::MessageKind> known;  // the store has this message already
         std::optional<Error> error;  // could not be fetched or read now: retry
         std::uint64_t bytes = 0;
         std::size_t held = 0;
@@ -125,7 +126,7 @@ struct Pipeline::State {
     std::deque<Task> tasks;
     std::map<std::uint64_t, Finished> done;
     std::deque<Job> jobs;
-    std::uint64_t submitted = 0, taken = 0, committed = 0;
+    std::uint64_t submitted = 0, taken = 0, durable = 0, committed = 0;  // committed: durable, and told
     std::size_t held = 0, queued_bytes = 0;
     bool waited_for = false;            // finish(): commit at once what is there
     bool attributing = false;           // the committer is with the attributor
@@ -228,7 +229,7 @@ Result<void> Pipeline::finish() {
 
 Pipeline::Load Pipeline::load() const {
     const std::lock_guard lock(state_->mutex);
-    return {static_cast<std::size_t>(state_->submitted - state_->committed), state_->queued_bytes, state_->stopped.has_value()};
+    return {static_cast<std::size_t>(state_->submitted - state_->durable), state_->queued_bytes, state_->stopped.has_value()};
 }
 
 std::string_view name_of(Outcome::Kind kind) noexcept {
@@ -308,7 +309,7 @@ Pipeline::State::Finished Pipeline::State::read_one(MessageReader& reader, store
     result.origin.provenance = message->provenance;
     if (!task.submission.retry_of) {
         // Spares the reading; the writer decides once more
-        auto seen = known.has_message(digest);
+        auto seen = known.known_message(digest);
         if (!seen) {
             result.error = std::move(seen).error();
             return result;
@@ -465,6 +466,7 @@ Result<void> Pipeline::State::write(Finished message, Written& result) {
     outcome.bytes = counted.bytes_read = message.bytes;
     outcome.kind = Outcome::Kind::duplicate;
     outcome.stored.duplicate = true;
+    outcome.stored.kind = message.known.value_or(store::MessageKind::reports);
     if (!message.known) outcome.stored = WHOSENT_TRY(writer.add(message.read->write));
     const store::MessageOutcome& stored = outcome.stored;
     if (stored.duplicate) {
@@ -497,6 +499,7 @@ Result<void> Pipeline::State::write(Finished message, Written& result) {
 void Pipeline::State::acknowledge() {
     {
         const std::lock_guard lock(mutex);
+        durable += written.size();
         for (const Written& message : written) {
             counts.messages += message.counts.messages;
             counts.aggregate_reports += message.counts.aggregate_reports;

@@ -21,6 +21,12 @@ struct Outcome {
     std::string reports;  // of stored: which, for people ("aggregate report 4711 of google.com for example.com, 12 records"); names nobody but by the reporter's own ids
     store::MessageOutcome stored;
     std::uint64_t bytes = 0, bytes_unpacked = 0, diagnostics = 0;
+
+    // What becomes of the original: that of a duplicate goes where it would have gone the first time, had it not been for a crash.
+    [[nodiscard]] Kind for_original() const noexcept {
+        if (kind != Kind::duplicate) return kind;
+        return stored.kind == store::MessageKind::quarantined ? Kind::quarantined : stored.kind == store::MessageKind::not_a_report ? Kind::not_a_report : Kind::duplicate;
+    }
 };
 [[nodiscard]] std::string_view name_of(Outcome::Kind) noexcept;  // "not-a-report"
 

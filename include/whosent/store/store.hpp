@@ -122,8 +122,12 @@ struct MessageWrite {
     std::optional<std::int64_t> retry_of;   // quarantine entry that this reading replaces (also when it fails again)
 };
 
+// What a message was when it was last read.
+enum class MessageKind : std::uint8_t { reports, not_a_report, quarantined };
+
 struct MessageOutcome {
     bool duplicate = false;  // this message is already known: nothing was stored
+    MessageKind kind = MessageKind::reports;  // of a duplicate: as it was read before
     std::uint32_t reports_stored = 0;     // aggregate reports: new ones and revisions
     std::uint32_t failures_stored = 0, feedback_stored = 0, tls_stored = 0;
     std::uint32_t reports_duplicate = 0;  // of any kind: same identity and same rows
@@ -415,7 +419,8 @@ class Reader {
 public:
     virtual ~Reader() = default;
     [[nodiscard]] virtual Result<StoreInfo> info() = 0;
-    [[nodiscard]] virtual Result<bool> has_message(const Sha256Digest& sha256) = 0;
+    // Nothing: the message is not known.
+    [[nodiscard]] virtual Result<std::optional<MessageKind>> known_message(const Sha256Digest& sha256) = 0;
     // Callbacks return false to stop. No transaction is held over more than a page.
     [[nodiscard]] virtual Result<std::vector<SourceRow>> sources(const SourceQuery& query) = 0;
     [[nodiscard]] virtual Result<std::vector<DomainRow>> domains() = 0;

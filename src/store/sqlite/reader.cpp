@@ -58,8 +58,11 @@ Result<StoreInfo> SqliteReader::info() {
     return info;
 }
 
-Result<bool> SqliteReader::has_message(const Sha256Digest& sha256) {
-    return WHOSENT_TRY(database_->integer("SELECT id FROM message WHERE sha256 = ?", blob(sha256))) != 0;
+Result<std::optional<MessageKind>> SqliteReader::known_message(const Sha256Digest& sha256) {
+    // 0: there is none
+    const std::int64_t kind = WHOSENT_TRY(database_->integer("SELECT kind + 1 FROM message WHERE sha256 = ?", blob(sha256)));
+    if (kind == 0) return std::nullopt;
+    return static_cast<MessageKind>(kind - 1);
 }
 
 Result<std::vector<std::int64_t>> SqliteReader::domain_ids(const std::string& domain) {

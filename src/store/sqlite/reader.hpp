@@ -20,7 +20,7 @@ public:
     SqliteReader(std::unique_ptr<Database> database, const Clock& clock) : database_(std::move(database)), clock_(clock) {}
 
     [[nodiscard]] Result<StoreInfo> info() override;
-    [[nodiscard]] Result<bool> has_message(const Sha256Digest& sha256) override;
+    [[nodiscard]] Result<std::optional<MessageKind>> known_message(const Sha256Digest& sha256) override;
     [[nodiscard]] Result<std::vector<SourceRow>> sources(const SourceQuery& query) override;
     [[nodiscard]] Result<std::vector<DomainRow>> domains() override;
     [[nodiscard]] Result<void> reports(const ReportQuery& query, FunctionRef<bool(const ReportRow&)> row) override;

@@ -140,13 +140,19 @@ Result<MessageOutcome> SqliteWriter::write_message(const MessageWrite& message) 
     std::int64_t id = WHOSENT_TRY(database_->integer("SELECT id FROM message WHERE sha256 = ?", blob(message.sha256)));
     if (id != 0 && !entry) {
         outcome.duplicate = true;
+        outcome.kind = static_cast<MessageKind>(WHOSENT_TRY(database_->integer("SELECT kind FROM message WHERE id = ?", id)));
         return outcome;
     }
+    if (message.quarantine)
+        outcome.kind = MessageKind::quarantined;
+    else if (message.reports.empty() && message.arf.empty() && message.tls.empty())
+        outcome.kind = MessageKind::not_a_report;
     if (entry) {
         id = entry->message;
+        WHOSENT_CHECK(database_->run("UPDATE message SET kind = ? WHERE id = ?", outcome.kind, id));
         WHOSENT_CHECK(database_->run("DELETE FROM diagnostic WHERE message = ? AND report = 0", id));
     } else {
-        id = WHOSENT_TRY(insert_message(message));
+        id = WHOSENT_TRY(insert_message(message, outcome.kind));
     }
     for (const ReportWrite& report : message.reports) WHOSENT_CHECK(write_report(report, id, outcome));
     for (const ArfWrite& arf : message.arf) WHOSENT_CHECK(write_arf(arf, id, outcome));
@@ -161,14 +167,14 @@ Result<MessageOutcome> SqliteWriter::write_message(const MessageWrite& message) 
     return outcome;
 }
 
-Result<std::int64_t> SqliteWriter::insert_message(const MessageWrite& message) {
+Result<std::int64_t> SqliteWriter::insert_message(const MessageWrite& message, MessageKind kind) {
     const Provenance& provenance = message.provenance;
     const std::int64_t collector = WHOSENT_TRY(names_.id_of(provenance.collector));
     WHOSENT_CHECK(database_->run(
-        "INSERT INTO message (sha256, collector, remote_key, file_name, envelope_recipient, received_at, authenticity, bytes, stored) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO message (sha256, collector, remote_key, file_name, envelope_recipient, received_at, authenticity, bytes, stored, kind) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         blob(message.sha256), collector, provenance.remote_key, provenance.name, provenance.envelope_recipient,
-        provenance.received_at, provenance.authenticity, message.bytes, now_));
+        provenance.received_at, provenance.authenticity, message.bytes, now_, kind));
     return sqlite3_last_insert_rowid(database_->handle());
 }
 

@@ -58,7 +58,7 @@ private:
     // Rolls back what was added since the last commit.
     void abandon();
     [[nodiscard]] Result<MessageOutcome> write_message(const MessageWrite& message);
-    [[nodiscard]] Result<std::int64_t> insert_message(const MessageWrite& message);
+    [[nodiscard]] Result<std::int64_t> insert_message(const MessageWrite& message, MessageKind kind);
     [[nodiscard]] Result<void> write_report(const ReportWrite& report, std::int64_t message, MessageOutcome& outcome);
     [[nodiscard]] Result<std::array<Sums, 4>> write_rows(const ReportWrite& report, const ReportPlace& place);
     [[nodiscard]] Result<void> write_arf(const ArfWrite& arf, std::int64_t message, MessageOutcome& outcome);

@@ -83,9 +83,10 @@ private:
         MemoryStore& owner;
         static Error none() { return {ErrorCode::not_found, Stage::store, Persistence::permanent, {}, "not here", {}}; }
         Result<store::StoreInfo> info() override { return std::unexpected(none()); }
-        Result<bool> has_message(const Sha256Digest& digest) override {
+        Result<std::optional<store::MessageKind>> known_message(const Sha256Digest& digest) override {
             const std::lock_guard lock(owner.mutex);
-            return owner.seen.contains(digest);
+            if (!owner.seen.contains(digest)) return std::nullopt;
+            return store::MessageKind::not_a_report;
         }
         Result<std::vector<store::SourceRow>> sources(const store::SourceQuery&) override { return std::unexpected(none()); }
         Result<std::vector<store::DomainRow>> domains() override { return std::unexpected(none()); }

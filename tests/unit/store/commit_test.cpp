@@ -37,8 +37,8 @@ TEST_CASE("a committed report is read back as it was") {
 
     auto reader = must(store->reader());
     check_exact(*reader);
-    CHECK(must(reader->has_message(sha256("message m1"))));
-    CHECK_FALSE(must(reader->has_message(sha256("message m2"))));
+    CHECK(must(reader->known_message(sha256("message m1"))).has_value());
+    CHECK_FALSE(must(reader->known_message(sha256("message m2"))).has_value());
     const ReportDetail detail = must(reader->report(1));
     CHECK(detail.row.domain == "example.com");
     CHECK(detail.row.org_name == "receiver.example");
@@ -132,7 +132,7 @@ TEST_CASE("what came before is a duplicate and stores nothing") {
         CHECK(outcomes[0].reports_stored == 0);
         auto reader = must(store->reader());
         CHECK(must(reader->info()).records == 2);
-        CHECK(must(reader->has_message(sha256("message m3"))));
+        CHECK(must(reader->known_message(sha256("message m3"))).has_value());
     }
     SECTION("in another run of the program") {
         writer.reset();

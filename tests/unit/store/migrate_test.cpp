@@ -9,7 +9,7 @@ using namespace whosent::store::test;
 
 namespace {
 
-constexpr const char* kBackToVersion4 = "DROP TABLE collector; DROP TABLE finding; DROP TABLE finding_event; PRAGMA user_version = 4";
+constexpr const char* kBackToVersion4 = "DROP TABLE collector; DROP TABLE finding; DROP TABLE finding_event; ALTER TABLE message DROP COLUMN kind; PRAGMA user_version = 4";
 constexpr const char* kBackToVersion3 =
     "DROP TABLE conclusion; DROP TABLE conclusion_by_key; DROP TABLE unsettled; DROP TABLE stream_revision; DROP TABLE reclassification;"
     "DROP TABLE dns_answer; DROP TABLE approval; ALTER TABLE stream DROP COLUMN conclusion; ALTER TABLE stream DROP COLUMN attribution;"

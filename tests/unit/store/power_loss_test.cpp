@@ -212,7 +212,7 @@ TEST_CASE("after a loss of power what was committed is there once, and nothing h
                 auto batches = make_batches();
                 for (std::size_t b = 0; b < batches.size(); ++b) {
                     const auto known = std::count_if(batches[b].begin(), batches[b].end(), [&](const MessageWrite& message) {
-                        return must(reader->has_message(message.sha256));
+                        return must(reader->known_message(message.sha256)).has_value();
                     });
                     CAPTURE(b, known);
                     REQUIRE((known == 0 || known == static_cast<std::ptrdiff_t>(batches[b].size())));
@@ -261,7 +261,7 @@ TEST_CASE("a purge that is interrupted by a loss of power leaves exact totals") 
             auto reader = must(store->reader());
             check_exact(*reader);
             for (const auto& batch : make_batches()) {
-                for (const MessageWrite& message : batch) REQUIRE(must(reader->has_message(message.sha256)));
+                for (const MessageWrite& message : batch) REQUIRE(must(reader->known_message(message.sha256)).has_value());
             }
             (void)purge_all(*writer, cutoff);
             check_exact(*reader);
@@ -400,7 +400,7 @@ TEST_CASE("a full disk at any write stores nothing of the batch, and a later try
             CHECK(result.error().persistence == Persistence::retry);
             CHECK(result.error().where == kName);
             check_exact(*reader);
-            REQUIRE_FALSE(must(reader->has_message(sha256("message m2"))));
+            REQUIRE_FALSE(must(reader->known_message(sha256("message m2"))).has_value());
             CHECK(must(reader->info()).records == 30);
             const auto again = must(writer->commit_batch(second));
             CHECK_FALSE(again[0].duplicate);

@@ -90,6 +90,7 @@ TEST_CASE("a retry replaces the entry by what could be read") {
         CHECK(rows[0].reason == "another reason");
         CHECK(must(reader->quarantine_content(1)) == "gzip of m1");
         CHECK(quarantine_events(*reader) == std::vector<std::string>{"1 the gzip stream ends too early", "1 another reason"});
+        CHECK(commit(*writer, quarantined("m1"))[0].kind == MessageKind::quarantined);
     }
     SECTION("it succeeds") {
         MessageWrite again = message_of("m1", report_of("r1", {Row{}, Row{}}));
@@ -101,7 +102,9 @@ TEST_CASE("a retry replaces the entry by what could be read") {
         CHECK(must(reader->report(2)).message_diagnostics.empty());
         // what was told stays told
         CHECK(quarantine_events(*reader).size() == 1);
-        CHECK(commit(*writer, message_of("m1", report_of("r1", {Row{}})))[0].duplicate);
+        const auto met_again = commit(*writer, message_of("m1", report_of("r1", {Row{}})))[0];
+        CHECK(met_again.duplicate);
+        CHECK(met_again.kind == MessageKind::reports);
     }
     SECTION("it turns out to be known") {
         MessageWrite again = message_of("m1", report_of("r0", {Row{}}));
@@ -117,4 +120,28 @@ TEST_CASE("a retry replaces the entry by what could be read") {
         CHECK(commit(*writer, std::move(again))[0].duplicate);
     }
     check_exact(*reader);
+}
+
+TEST_CASE("a message that is met again is what it was") {
+    Fixture fixture;
+    auto store = fixture.open();
+    auto writer = must(store->writer());
+    const auto message = [](std::size_t number) {
+        if (number == 0) return quarantined("m0");
+        MessageWrite write = message_of("m" + std::to_string(number), report_of("r", {Row{}}));
+        if (number == 2) write.reports.clear();
+        return write;
+    };
+    constexpr MessageKind kKinds[] = {MessageKind::quarantined, MessageKind::reports, MessageKind::not_a_report};
+    const auto reader = must(store->reader());
+    for (const bool again : {false, true}) {
+        for (std::size_t i = 0; i < std::size(kKinds); ++i) {
+            MessageWrite write = message(i);
+            const Sha256Digest digest = write.sha256;
+            const MessageOutcome outcome = commit(*writer, std::move(write))[0];
+            CHECK(outcome.duplicate == again);
+            CHECK((outcome.kind == kKinds[i]));
+            CHECK((must(reader->known_message(digest)) == kKinds[i]));
+        }
+    }
 }

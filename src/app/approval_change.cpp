@@ -6,6 +6,7 @@
 #include <array>
 
 #include "app/access.hpp"
+#include "app/hand_over.hpp"
 #include "app/interrupt.hpp"
 #include "app/progress.hpp"
 #include "whosent/base/domain_name.hpp"
@@ -58,7 +59,7 @@ Result<Exit> change_approvals(Context& context, const AttributionSetup& setup, s
                               const std::function<Result<void>(store::Writer&)>& change) {
     // reports come under the policy domain, which may stand above the domain that is approved
     const std::string scope(organizational_domain(domain));
-    auto writer = WHOSENT_TRY(store.writer());
+    auto writer = WHOSENT_TRY(open_writer(context, store));
     const auto attributor = WHOSENT_TRY(pipeline::Attributor::create(store, context.clock, setup.options()));
     const ByVerdict before = WHOSENT_TRY(count(store, scope));
     WHOSENT_CHECK(change(*writer));

@@ -53,7 +53,7 @@ CommandLine::Command CommandLine::command(const std::string& name, const std::st
 }
 
 CommandLine::Command CommandLine::Command::command(const std::string& name, const std::string& help) {
-    app_.require_subcommand(1);
+    app_.require_subcommand(line_.actions_.contains(&app_) ? 0 : 1, 1);
     auto* app = app_.add_subcommand(name, help);
     line_.add_common_options(*app);
     return {line_, *app};
@@ -108,6 +108,17 @@ void CommandLine::Command::argument(const std::string& name, std::optional<std::
 
 void CommandLine::Command::arguments(const std::string& name, std::vector<std::string>& into, const std::string& help, bool required) {
     app_.add_option(name, into, help)->type_name("")->required(required)->expected(1, -1);
+}
+
+void CommandLine::Command::checks_settings(const std::string& argument, const std::string& help) {
+    const auto file = std::make_shared<std::string>();
+    app_.add_option(argument, *file, help)->type_name("");
+    app_.final_callback([this_line = &line_, file] {
+        this_line->checks_settings_ = true;
+        if (file->empty()) return;
+        if (!this_line->flags_.config.empty() && this_line->flags_.config != *file) throw CLI::ValidationError("one configuration at a time: --config names another");
+        this_line->flags_.config = *file;
+    });
 }
 
 void CommandLine::Command::examples(const std::string& text) { app_.footer(text); }

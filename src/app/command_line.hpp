@@ -29,6 +29,7 @@ struct Context {
     Settings settings;
     const Clock& clock;
     Output& output;
+    std::vector<Error> problems = {};  // of the configuration; for a command that checks it, others are not run with one
 };
 
 // An error is printed; invalid_argument is wrong usage. A command that told its failures itself returns Exit::failed.
@@ -56,9 +57,11 @@ public:
         void argument(const std::string& name, std::string& into, const std::string& help, bool required = true);
         void argument(const std::string& name, std::optional<std::uint64_t>& into, const std::string& help, bool required);
         void arguments(const std::string& name, std::vector<std::string>& into, const std::string& help, bool required = true);  // one or more
+        // Runs whatever is wrong with the configuration, which an argument may name in the place of --config.
+        void checks_settings(const std::string& argument, const std::string& help);
         void examples(const std::string& text);
         void action(Action action);
-        // Commands below this one; exactly one of them must be given.
+        // Commands below this one; one of them must be given, unless this one has an action already: that is for where none is.
         [[nodiscard]] Command command(const std::string& name, const std::string& help);
 
     private:
@@ -72,11 +75,14 @@ public:
     // Parses and says which action to run. Nothing: help or version was asked for and printed, or the usage was wrong and said so; `exit` is set.
     [[nodiscard]] const Action* parse(int argc, char** argv, Exit& exit);
     [[nodiscard]] const Flags& flags() const noexcept { return flags_; }
+    // The command that was chosen runs whatever is wrong with the configuration.
+    [[nodiscard]] bool checks_settings() const noexcept { return checks_settings_; }
 
 private:
     void add_common_options(CLI::App& app);
 
     Flags flags_;
+    bool checks_settings_ = false;
     std::unique_ptr<CLI::App> app_;
     std::map<const CLI::App*, Action> actions_;
 };

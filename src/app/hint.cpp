@@ -28,8 +28,11 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& known) {
     const auto found = std::min_element(known.begin(), known.end(), [&](auto a, auto b) { return distance(word, a) < distance(word, b); });
-    if (found == known.end() || distance(word, *found) > word.size() / 3 + 1) return std::nullopt;
-    return *found;
+    if (found != known.end() && distance(word, *found) <= word.size() / 3 + 1) return *found;
+    // "skip_verification" for "insecure_skip_verification"; short words are within many
+    const auto longer = std::find_if(known.begin(), known.end(), [&](auto each) { return word.size() >= 5 && each.find(word) != std::string_view::npos; });
+    if (longer == known.end()) return std::nullopt;
+    return *longer;
 }
 
 std::string hint(std::string_view key, const std::vector<std::string_view>& known) {

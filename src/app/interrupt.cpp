@@ -6,7 +6,7 @@
 namespace whosent::app {
 namespace {
 
-std::atomic<bool> asked_to_end{false};
+std::atomic<bool> asked_to_end{false}, asked_to_reload{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may touch nothing else");
 
 }  // namespace
@@ -22,5 +22,13 @@ void install_signal_handlers() {
 }
 
 bool interrupted() noexcept { return asked_to_end; }
+
+void install_reload_handler() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { asked_to_reload = true; };
+    ::sigaction(SIGHUP, &action, nullptr);
+}
+
+bool reload_asked() noexcept { return asked_to_reload.exchange(false); }
 
 }  // namespace whosent::app

@@ -12,20 +12,21 @@ using namespace whosent;
 using namespace whosent::app;
 
 constexpr void (*kCommands[])(CommandLine&) = {
-    add_ingest, add_sources, add_senders, add_explain, add_approve, add_revoke, add_approvals, add_domains, add_policy, add_resolve, add_reports, add_failures,
-    add_complaints, add_tls, add_report, add_quarantine, add_events, add_attribute, add_catalogue, add_purge, add_backup, add_pseudonym, add_config, add_version,
+    add_ingest, add_serve, add_collect, add_collectors, add_findings, add_sources, add_senders, add_explain, add_approve, add_revoke, add_approvals, add_domains, add_policy, add_resolve, add_reports, add_failures,
+    add_complaints, add_tls, add_report, add_quarantine, add_events, add_attribute, add_catalogue, add_purge, add_backup, add_pseudonym, add_config, add_setup, add_version,
 };
 
 Exit run(const CommandLine& line, const Action& action) {
-    auto settings = load_settings(line.flags());
+    std::vector<Error> problems;
+    auto settings = load_settings(line.flags(), problems);
     const SystemClock clock;
     Output output(1);
     Result<Exit> exit = Exit::usage;
-    if (settings) {
-        Context context{std::move(*settings), clock, output};
+    if (problems.empty() || line.checks_settings()) {
+        Context context{std::move(settings), clock, output, std::move(problems)};
         exit = action(context);
     } else {
-        exit = std::unexpected(std::move(settings).error());
+        exit = std::unexpected(std::move(problems.front()));
     }
     const auto written = output.finish();
     if (!exit) complain(to_string(exit.error()));

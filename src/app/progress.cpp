@@ -63,16 +63,16 @@ void StatusLine::show(std::string_view text) const {
     if (on_) draw(text.substr(0, error_terminal_width() - 1));
 }
 
-Progress::Progress(const pipeline::Pipeline& pipeline, std::uint64_t bytes_total) {
+Progress::Progress(std::function<pipeline::Counts()> counts, std::uint64_t bytes_total) {
     if (::isatty(STDERR_FILENO) == 0) return;
-    thread_ = std::jthread([&pipeline, bytes_total](std::stop_token stop) {
+    thread_ = std::jthread([counts = std::move(counts), bytes_total](std::stop_token stop) {
         const auto started = std::chrono::steady_clock::now();
         std::mutex mutex;
         std::condition_variable_any wake;
         std::unique_lock lock(mutex);
         while (!wake.wait_for(lock, stop, kRedraw, [&] { return stop.stop_requested(); })) {
             const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-            draw(progress_line(pipeline.counts(), bytes_total, seconds, error_terminal_width() - 1));
+            draw(progress_line(counts(), bytes_total, seconds, error_terminal_width() - 1));
         }
         draw("");
     });

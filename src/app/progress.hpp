@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -10,11 +11,11 @@
 
 namespace whosent::app {
 
-// Draws on a thread of its own from construction to destruction, and then takes the bar away. `pipeline` outlives it.
+// Draws on a thread of its own from construction to destruction, and then takes the bar away.
 class Progress {
 public:
-    // bytes_total: of all files; 0: unknown, and no time left is told.
-    Progress(const pipeline::Pipeline& pipeline, std::uint64_t bytes_total);
+    // `counts` is called on that thread. bytes_total: of all files; 0: unknown, and no time left is told.
+    Progress(std::function<pipeline::Counts()> counts, std::uint64_t bytes_total);
 
 private:
     std::jthread thread_;

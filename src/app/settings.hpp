@@ -15,8 +15,13 @@
 #include "whosent/base/pseudonym.hpp"
 #include "whosent/base/result.hpp"
 #include "whosent/base/time.hpp"
+#include "whosent/collect/imap.hpp"
+#include "whosent/collect/lmtp.hpp"
+#include "whosent/collect/maildir.hpp"
 #include "whosent/identify/catalogue.hpp"
 #include "whosent/model/inventory.hpp"
+#include "whosent/serve/intake.hpp"
+#include "whosent/serve/server.hpp"
 #include "whosent/store/store.hpp"
 
 namespace whosent::app {
@@ -44,6 +49,42 @@ struct Placed {
     std::string where;
 };
 
+// The daemon's own HTTP server, and how it is talked to and ends.
+struct ServeSettings {
+    std::string listen = "127.0.0.1:8480";  // as serve::ServerOptions; empty: none
+    unsigned socket_mode = 0600;            // of a Unix socket
+    std::string certificate, key;           // PEM; empty: plain
+    bool insecure_plain = false;            // plain beyond loopback
+    std::string control;                    // path of the Unix socket for the command line; load_settings puts it beside the store where nothing else is said
+    Seconds drain = 10;                     // after SIGTERM
+};
+
+struct LogSettings {
+    enum class Level : std::uint8_t { debug, info, warning, error } level = Level::info;
+    enum class Format : std::uint8_t { text, json } format = Format::text;
+};
+[[nodiscard]] std::string_view name_of(LogSettings::Level) noexcept;   // "info"
+[[nodiscard]] std::string_view name_of(LogSettings::Format) noexcept;  // "text"
+
+struct FindingsSettings {
+    Seconds reporter_silent_after = 3 * kSecondsPerDay;  // 0: never
+};
+
+struct HttpsSettings {
+    serve::IntakeSettings intake;
+    serve::ServerOptions server;  // `listen` is set; without `tls` it is loopback, a Unix socket or insecure_plain
+    bool insecure_plain = false;
+};
+
+// A [[collect.…]] of the file.
+template <class Value>
+struct CollectorSettings {
+    Value value;
+    std::string where;           // "FILE:LINE"
+    Seconds silent_after = 0;    // no message for so long becomes a finding; 0: never
+    bool allow_remote = false;   // lmtp and https: `listen` may be beyond loopback
+};
+
 struct Settings {
     std::string store;  // "sqlite:FILE"
     unsigned jobs = 0;  // 0: one a processor, but for the one that commits
@@ -59,6 +100,15 @@ struct Settings {
     std::vector<Placed<OwnDomain>> domains;
     std::vector<Placed<Approval>> approvals;  // each domain and sender once
     std::vector<identify::CustomSender> senders;
+    ServeSettings serve;
+    LogSettings log;
+    FindingsSettings findings;
+    // In the order of the file; names are unique in each.
+    std::vector<CollectorSettings<collect::ImapSettings>> imap;
+    std::vector<CollectorSettings<collect::LmtpSettings>> lmtp;
+    std::vector<CollectorSettings<HttpsSettings>> https;
+    std::vector<CollectorSettings<collect::MaildirSettings>> maildir;
+    std::vector<CollectorSettings<collect::FolderSettings>> folders;
     // Key as in the file ("store", "limits.rows", "retention.tls") -> "--store", "WHOSENT_STORE", "FILE:LINE"; what is missing here is a default.
     std::map<std::string, std::string, std::less<>> origins;
 };
@@ -71,8 +121,8 @@ struct Flags {
     std::optional<std::uint64_t> jobs;
 };
 
-// Errors are of wrong usage (invalid_argument, with file and line) or io.
-[[nodiscard]] Result<Settings> load_settings(const Flags& flags);
+// Everything that is wrong goes to `problems`, in the order of the file (invalid_argument, with file and line, or io); what is returned lacks that.
+[[nodiscard]] Settings load_settings(const Flags& flags, std::vector<Error>& problems);
 
 // The settings as a TOML file that says where each value came from.
 [[nodiscard]] std::string to_toml(const Settings& settings);

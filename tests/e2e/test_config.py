@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import tomllib
 import unittest
 
@@ -63,7 +64,7 @@ class Config(Case):
     def test_wrong_files(self):
         for name, text, says in (
             ("unknown", "jobs = 1\nstroe = 'x'\n", ["unknown.toml:2", "`stroe`", "did you mean `store`?"]),
-            ("far", "colour = 'x'\n", ["far.toml:1", "known keys are store, jobs, commit_rows, privacy, retention, limits, dns, catalogue, hosts, domain, approve, sender"]),
+            ("far", "colour = 'x'\n", ["far.toml:1", "known keys are store, jobs, commit_rows, privacy, retention, limits, dns, catalogue, hosts, domain, approve, sender, serve, log, findings, collect"]),
             ("limit", "[limits]\nrow = 3\n", ["limit.toml:2", "did you mean `rows`?"]),
             ("section", "[limit]\nrows = 3\n", ["section.toml:1", "did you mean `limits`?"]),
             ("type", "\n\njobs = 'many'\n", ["type.toml:3", "whole number", "not text"]),
@@ -187,6 +188,118 @@ networks = ["198.51.100.0/24"]
         summary = self.ingest("--config", config, path)
         self.assertEqual((summary["quarantined"], summary["records"]), (1, 0))
         self.assertIn("rows", self.listing("quarantine", "list")[0]["reason"])
+
+
+class Check(Case):
+    """`whosent config check`: everything that is wrong, not only the first."""
+
+    def problems(self, text, *arguments, code=2, **options):
+        path = self.write("whosent.toml", text)
+        done = self.run_whosent("config", "check", path, *arguments, **options)
+        self.assertEqual(done.code, code, done.out + done.err)
+        self.assertTrue(all(line.startswith("whosent: ") for line in done.err.splitlines()), done.err)
+        return [line.removeprefix("whosent: ").removeprefix(path + ":") for line in done.err.splitlines()]
+
+    def secret(self, name="secret", mode=0o600, text="hunter2"):
+        path = self.write(name, text)
+        os.chmod(path, mode)
+        return path
+
+    def certificate(self, name, **options):
+        """Certificate and key, made now."""
+        paths = self.path(name + ".pem"), self.path(name + ".key")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={name}.example.com", "-out", paths[0], "-keyout", paths[1]],
+                       check=True, capture_output=True)
+        os.chmod(paths[1], options.get("mode", 0o600))
+        return paths
+
+    IMAP = "[[collect.imap]]\nname = '{}'\nhost = 'imap.example.com'\nuser = 'somebody@example.com'\npassword = {}\n"
+
+    def test_in_order(self):
+        self.assertEqual(self.problems("", code=0), [])
+        certificate, key = self.certificate("good")
+        os.makedirs(self.path("m", "new"))
+        os.makedirs(self.path("m", "cur"))
+        text = (self.IMAP.format("box", f"{{ file = '{self.secret()}' }}") + f"ca_file = '{certificate}'\n[[collect.maildir]]\nname = 'm'\npath = '{self.path('m')}'\n"
+                f"[[collect.folder]]\nname = 'f'\npath = '{self.dir}'\n[[collect.https]]\nname = 'h'\nlisten = '127.0.0.1:0'\ncertificate = '{certificate}'\nkey = '{key}'\n"
+                f"[[collect.lmtp]]\nname = 'l'\nlisten = 'unix:{self.path('l.sock')}'\nrecipients = {{ 'd@example.com' = 'any' }}\n[serve]\ncertificate = '{certificate}'\nkey = '{key}'\n"
+                f"control = '{self.path('c.sock')}'\n[[domain]]\nname = 'example.com'\n")
+        path = self.write("whosent.toml", text)
+        done = self.ok("config", "check", path)
+        self.assertEqual((done.out, done.err), ("in order: 5 collectors, 1 domain\n", ""))
+        self.assertEqual(self.ok("--config", path, "config", "check").out, done.out)
+        # nothing was made
+        self.assertFalse(os.path.exists(self.store))
+        self.assertEqual(sorted(os.listdir(self.dir)), ["good.key", "good.pem", "m", "secret", "whosent.toml"])
+
+    def test_all_that_is_wrong(self):
+        certificate, key = self.certificate("one")
+        other, other_key = self.certificate("other", mode=0o644)
+        self.write("text.pem", "no certificate")
+        told = self.problems(
+            "jobs = 'many'\nstroe = 1\n[[approve]]\ndomain = 'example.com'\nsender = 'sendgird'\n"                                  # 1 to 5
+            + self.IMAP.format("a", "'hunter2'")                                                                                     # 6 to 10
+            + self.IMAP.format("b", f"{{ file = '{self.path('none')}' }}")                                                            # 11 to 15
+            + self.IMAP.format("c", f"{{ file = '{self.secret('open', 0o644)}' }}")                                                   # 16 to 20
+            + self.IMAP.format("d", f"{{ file = '{self.secret('empty', text='')}' }}") + f"ca_file = '{self.path('text.pem')}'\n"     # 21 to 26
+            + f"[serve]\nlisten = '127.0.0.1:2424'\ncertificate = '{certificate}'\nkey = '{other_key}'\ncontrol = '{self.path('x' * 120)}'\n"  # 27 to 31
+            + "[[collect.lmtp]]\nname = 'l'\nrecipients = { 'd@example.com' = 'any' }\n"                                             # 32 to 34
+            + "[[collect.lmtp]]\nname = 'k'\nlisten = 'unix:/nowhere/at/all.sock'\nrecipients = { 'd@example.com' = 'any' }\n"         # 35 to 38
+            + f"[[collect.maildir]]\nname = 'm'\npath = '{self.path('m')}'\n[[collect.folder]]\nname = 'f'\npath = '{certificate}'\n"  # 39 to 44
+            + f"[[collect.https]]\nname = 'h'\nlisten = '127.0.0.1:0'\ncertificate = '{self.path('none.pem')}'\nkey = '{key}'\n")         # 45 to 49
+        everything = "\n".join(told)
+        self.assertEqual(told[-1], f"{len(told) - 1} problems")
+        for line in (1, 2, 3, 10, 11, 16, 21, 29, 31, 32, 35, 39, 42, 45):
+            self.assertTrue(any(text.startswith(f"{line}: ") for text in told), f"line {line}:\n{everything}")
+        for text in ("did you mean `store`?", "did you mean `sendgrid`?", "does not belong in the configuration", "imap:b: `password`", "everybody may read", "the secret is empty", "`ca_file`", "longer than a socket's path",
+                     "`serve.listen` listens on 127.0.0.1:2424 already", "/nowhere/at: No such file", os.path.join("m", "new"), "is not a folder", "none.pem", "everybody may read the key"):
+            self.assertIn(text, everything)
+        self.assertNotIn("hunter2", everything)
+        self.assertNotIn("somebody", everything)
+        self.assertNotIn("d@example", everything)
+
+    def test_stores_and_keys(self):
+        told = self.problems(f"store = 'sqlite:{self.path('no', 'folder', 'w.db')}'\n", env=self.environment(WHOSENT_STORE=None))
+        self.assertIn("1: `store`: " + self.path("no", "folder"), told[0])
+        self.assertIn("sqlite:FILE", self.problems("", env=self.environment(WHOSENT_STORE="postgres:x"))[0])
+        self.assertIn("is not a file", self.problems("", env=self.environment(WHOSENT_STORE="sqlite:" + self.path()))[0])
+        keys = self.secret("keys", text="no keys")
+        self.assertIn("2: `key_file`", self.problems(f"[privacy]\nkey_file = '{keys}'\n")[0])
+
+    def test_folders_that_are_made_at_the_start(self):
+        lmtp = "[[collect.lmtp]]\nname = 'l'\nlisten = 'unix:{}/l.sock'\nrecipients = {{ 'd@example.com' = 'any' }}\n"
+        told = self.problems(lmtp.format("/run/whosent-that-nobody-made"), code=0)
+        self.assertIn("/run/whosent-that-nobody-made is not there now", told[0])
+        self.assertIn("/srv/whosent-that-nobody-made: No such file", self.problems(lmtp.format("/srv/whosent-that-nobody-made"))[0])
+
+    def test_what_another_environment_has(self):
+        """The service's environment and credentials need not be those of whoever checks."""
+        text = self.IMAP.format("a", "{ env = 'WHOSENT_TEST_SECRET' }") + self.IMAP.format("b", "{ credential = 'imap' }")
+        told = self.problems(text, code=0, env=self.environment(CREDENTIALS_DIRECTORY=None, WHOSENT_TEST_SECRET=None))
+        self.assertEqual(len(told), 2)
+        self.assertIn("WHOSENT_TEST_SECRET is not there where this is run", told[0])
+        self.assertIn("credential imap", told[1])
+        # as the service has them: one is empty, one is not there
+        told = self.problems(text, env=self.environment(CREDENTIALS_DIRECTORY=self.dir, WHOSENT_TEST_SECRET=""))
+        self.assertEqual(told[-1], "2 problems")
+        self.secret("imap")
+        self.assertEqual(self.problems(text, code=0, env=self.environment(CREDENTIALS_DIRECTORY=self.dir, WHOSENT_TEST_SECRET="hunter2")), [])
+
+    def test_wrong_usage(self):
+        self.fails(2, "config", "check", self.path("none.toml"), says="problem")
+        self.fails(2, "config", "check", self.write("a.toml", "x = \n"), says="a.toml:1")
+        self.fails(2, "--config", self.write("b.toml", ""), "config", "check", self.write("c.toml", ""), says="one configuration at a time")
+        # other commands do not run with one
+        self.fails(2, "--config", self.write("d.toml", "jobs = 'x'\nrows = 1\n"), "sources", says="d.toml:1")
+
+    def test_secrets_are_not_shown(self):
+        path = self.secret()
+        text = self.IMAP.format("a", f"{{ file = '{path}' }}") + "[[collect.https]]\nname = 'h'\nlisten = '127.0.0.1:0'\ninsecure_plain = true\nsources = [{ name = 's', token = { env = 'WHOSENT_TEST_SECRET' } }]\n"
+        out = self.ok("--config", self.write("w.toml", text), "config", "show", env=self.environment(WHOSENT_TEST_SECRET="hunter2")).out
+        self.assertNotIn("hunter2", out)
+        self.assertIn(f'password = {{ file = "{path}" }}\n', out)
+        self.assertIn('sources = [{ name = "s", token = { env = "WHOSENT_TEST_SECRET" } }]\n', out)
+        self.assertEqual(tomllib.loads(self.ok("--config", self.write("again.toml", out), "config", "show").out), tomllib.loads(out))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include "app/attribution_run.hpp"
 #include "app/attribution_setup.hpp"
 #include "app/commands/commands.hpp"
+#include "app/hand_over.hpp"
 #include "app/interrupt.hpp"
 #include "app/json.hpp"
 
@@ -74,7 +75,7 @@ Result<Exit> run(Context& context, const Options& options) {
 
     const auto setup = WHOSENT_TRY(set_up_attribution(context));
     auto store = WHOSENT_TRY(open_existing(context));
-    auto writer = WHOSENT_TRY(store->writer());
+    auto writer = WHOSENT_TRY(open_writer(context, *store));
     auto attributor = WHOSENT_TRY(pipeline::Attributor::create(*store, context.clock, setup.options()));
     if (options.all || domain) {
         const auto cause = attributor->out_of_date() ? store::Cause::catalogue : store::Cause::dns_change;

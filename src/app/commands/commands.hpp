@@ -6,6 +6,8 @@
 namespace whosent::app {
 
 void add_ingest(CommandLine& line);
+void add_serve(CommandLine& line);
+void add_collect(CommandLine& line);
 void add_sources(CommandLine& line);
 void add_senders(CommandLine& line);
 void add_explain(CommandLine& line);
@@ -24,10 +26,13 @@ void add_attribute(CommandLine& line);
 void add_catalogue(CommandLine& line);
 void add_quarantine(CommandLine& line);
 void add_events(CommandLine& line);
+void add_collectors(CommandLine& line);
+void add_findings(CommandLine& line);
 void add_pseudonym(CommandLine& line);
 void add_purge(CommandLine& line);
 void add_backup(CommandLine& line);
 void add_config(CommandLine& line);
+void add_setup(CommandLine& line);
 void add_version(CommandLine& line);
 
 [[nodiscard]] std::string version_text();

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "app/access.hpp"
 #include "app/attribution_run.hpp"
 #include "app/attribution_setup.hpp"
 #include "app/commands/commands.hpp"
+#include "app/hand_over.hpp"
 #include "app/interrupt.hpp"
 #include "app/progress.hpp"
 #include "app/pseudonym_keys.hpp"
@@ -89,59 +91,106 @@ std::string to_text(const Summary& summary) {
 
 bool is_standard_input(const std::string& path) { return path == "-"; }
 
-Result<Exit> run(Context& context, const Options& options) {
-    const auto started = std::chrono::steady_clock::now();
-    std::vector<std::string> named;
-    std::copy_if(options.paths.begin(), options.paths.end(), std::back_inserter(named), [](const auto& path) { return !is_standard_input(path); });
-    const collect::FileList list = collect::list_files(named);
-    bool failed = !list.unreadable.empty();
+// What the paths hold, handed in and told of.
+class Reading {
+public:
+    Reading(Context& context, const Options& options, const Pseudonyms& pseudonyms) : context_(context), pseudonyms_(pseudonyms) {
+        std::copy_if(options.paths.begin(), options.paths.end(), std::back_inserter(named_), [](const auto& path) { return !is_standard_input(path); });
+        standard_input_ = named_.size() < options.paths.size();
+        list_ = collect::list_files(named_);
+        for (const Error& error : list_.unreadable) tell(error);
+        failed_ = !list_.unreadable.empty();
+    }
 
-    const AttributionSetup attribution = WHOSENT_TRY(set_up_attribution(context));
-    auto store = WHOSENT_TRY(open_or_create(context));
-    auto writer = WHOSENT_TRY(store->writer());
-    const auto attributor = WHOSENT_TRY(pipeline::Attributor::create(*store, context.clock, attribution.options()));
-    const Pseudonyms pseudonyms = WHOSENT_TRY(open_pseudonyms(context.settings, context.clock));
-    // Names of files and folders may hold addresses of people, and what is printed here ends in logs
-    const auto tell = [&](const Error& error) { complain(pseudonyms.path(to_string(error))); };
-    for (const Error& error : list.unreadable) tell(error);
-    Summary summary;
-    bool unread = false;  // written by the committing thread, read after the pipeline's end
-    Result<void> finished;
-    {
+    // Pipeline, or what hands over to the daemon. Until all outcomes are known, or the store failed.
+    template <class Taker>
+    Result<void> into(Taker& taker, Summary& summary) {
         const pipeline::Done done = [&](const RawMessage& message, const pipeline::Outcome& outcome) {
-            if (!finished) return;  // the store failed: told once, at the end
+            if (!finished_) return;  // the store failed: told once, at the end
             if (outcome.kind == pipeline::Outcome::Kind::retry) {
-                unread = true;
-                complain(pseudonyms.path(outcome.reason));
+                unread_ = true;
+                complain(pseudonyms_.path(outcome.reason));
             } else if (outcome.kind == pipeline::Outcome::Kind::quarantined && summary.quarantined.size() < kNamed) {
-                summary.quarantined.push_back(printable(fmt::format("{}: {}", pseudonyms.path(message.provenance.remote_key), outcome.reason), 500));
+                summary.quarantined.push_back(printable(fmt::format("{}: {}", pseudonyms_.path(message.provenance.remote_key), outcome.reason), 500));
             }
         };
+        const Limits& limits = context_.settings.limits;
+        {
+            const Progress progress([&taker] { return taker.counts(); }, list_.bytes);
+            bool on = !interrupted();
+            for (std::size_t i = 0; on && i < list_.paths.size(); ++i) on = goes_on(collect::submit_file(list_.paths[i], limits, taker, [] { return !interrupted(); }, done));
+            if (on && standard_input_) on = goes_on(collect::submit_stream(STDIN_FILENO, "standard input", limits, taker, done));
+            finished_ = taker.finish();
+        }
+        summary.counts = taker.counts();
+        return finished_;
+    }
+    // Something could not be read.
+    [[nodiscard]] bool failed() const noexcept { return failed_ || unread_; }
+
+private:
+    // Names of files and folders may hold addresses of people, and what is printed here ends in logs
+    void tell(const Error& error) const { complain(pseudonyms_.path(to_string(error))); }
+    // An error of the store ends the intake, and finish() tells it; any other concerns one file.
+    bool goes_on(const Result<void>& submitted) {
+        if (submitted || interrupted()) return !interrupted();  // an interrupt can look like an error of reading
+        if (submitted.error().stage == Stage::store) return false;
+        tell(submitted.error());
+        failed_ = true;
+        return true;
+    }
+
+    Context& context_;
+    const Pseudonyms& pseudonyms_;
+    std::vector<std::string> named_;
+    bool standard_input_ = false;
+    collect::FileList list_;
+    bool failed_ = false;
+    bool unread_ = false;  // written by whoever tells outcomes, read after the end
+    Result<void> finished_;
+};
+
+Result<void> ingest(Context& context, const Options& options, store::Store& store, store::Writer& writer, const AttributionSetup& attribution, const Pseudonyms& pseudonyms,
+                    Reading& reading, Summary& summary) {
+    const auto attributor = WHOSENT_TRY(pipeline::Attributor::create(store, context.clock, attribution.options()));
+    Result<void> finished;
+    {
         pipeline::Options how;
         how.limits = context.settings.limits;
         how.jobs = context.settings.jobs;
         how.batch_rows = context.settings.commit_rows;
         how.pseudonyms = &pseudonyms;
         how.attributor = attributor.get();
-        pipeline::Pipeline pipeline(*store, *writer, context.clock, how);
-        const Progress progress(pipeline, list.bytes);
-        // An error of the store ends the intake, and finish() tells it; any other concerns one file.
-        const auto goes_on = [&](const Result<void>& submitted) {
-            if (submitted || interrupted()) return !interrupted();  // an interrupt can look like an error of reading
-            if (submitted.error().stage == Stage::store) return false;
-            tell(submitted.error());
-            failed = true;
-            return true;
-        };
-        bool on = !interrupted();
-        for (std::size_t i = 0; on && i < list.paths.size(); ++i) on = goes_on(collect::submit_file(list.paths[i], how.limits, pipeline, [] { return !interrupted(); }, done));
-        if (on && named.size() < options.paths.size()) on = goes_on(collect::submit_stream(STDIN_FILENO, "standard input", how.limits, pipeline, done));
-        finished = pipeline.finish();
-        summary.counts = pipeline.counts();
+        pipeline::Pipeline pipeline(store, writer, context.clock, how);
+        finished = reading.into(pipeline, summary);
     }
-    if (finished) finished = complete_attribution(*attributor, *writer, options.wait_dns ? std::nullopt : std::optional(kDnsGrace));
+    if (finished) finished = complete_attribution(*attributor, writer, options.wait_dns ? std::nullopt : std::optional(kDnsGrace));
     summary.attribution = attributor->progress();
     summary.out_of_date = attributor->out_of_date();
+    return finished;
+}
+
+// The daemon stores, and goes on to attribute.
+Result<void> hand_over(const Options& options, store::Store& store, HandOver& daemon, Reading& reading, Summary& summary) {
+    WHOSENT_CHECK(reading.into(daemon, summary));
+    if (!options.wait_dns) return {};
+    const auto reader = WHOSENT_TRY(store.reader());
+    while (!interrupted() && WHOSENT_TRY(reader->info()).unsettled > 0) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    return {};
+}
+
+Result<Exit> run(Context& context, const Options& options) {
+    const auto started = std::chrono::steady_clock::now();
+    const AttributionSetup attribution = WHOSENT_TRY(set_up_attribution(context));
+    auto store = WHOSENT_TRY(open_or_create(context));
+    auto writer = store->writer();
+    std::unique_ptr<HandOver> daemon;
+    if (!writer && writer.error().code == ErrorCode::store_locked) daemon = HandOver::find(context);
+    if (!writer && !daemon) return std::unexpected(std::move(writer).error());
+    const Pseudonyms pseudonyms = WHOSENT_TRY(open_pseudonyms(context.settings, context.clock));
+    Reading reading(context, options, pseudonyms);
+    Summary summary;
+    Result<void> finished = daemon ? hand_over(options, *store, *daemon, reading, summary) : ingest(context, options, *store, **writer, attribution, pseudonyms, reading, summary);
     if (finished) {
         const auto reader = WHOSENT_TRY(store->reader());
         summary.unattributed = WHOSENT_TRY(reader->info()).unsettled;
@@ -150,7 +199,7 @@ Result<Exit> run(Context& context, const Options& options) {
     context.output.write(options.summary == "json" ? to_json(summary) : to_text(summary));
     if (interrupted()) complain("interrupted; what was read until then is stored, and a further run goes on where this one ended");
     if (!finished) return std::unexpected(std::move(finished).error());
-    return failed || unread || interrupted() ? Exit::failed : Exit::done;
+    return reading.failed() || interrupted() ? Exit::failed : Exit::done;
 }
 
 }  // namespace
@@ -168,7 +217,7 @@ void add_ingest(CommandLine& line) {
         "says. What was stored before is told as a duplicate and not stored twice. What cannot be read is kept in the quarantine with the reason.\n"
         "Addresses of people are stored as pseudonyms; the first run makes their key ([privacy] in `whosent config show`).\n"
         "Everything is stored before DNS is asked who sent it. Without --wait-dns the command ends five seconds after the last report was stored; what is not\n"
-        "answered then waits for the next run, or `whosent attribute`.\n"
+        "answered then waits for the next run, or `whosent attribute`. Beside `whosent serve` the messages are handed over to it.\n"
         "Exit status 1: a path could not be read, or the store failed. Quarantined messages alone are no failure.\n\n"
         "Examples:\n"
         "  whosent ingest ~/Maildir reports.mbox google.com!example.com!1763683200!1763769599.zip\n"

@@ -4,6 +4,7 @@
 
 #include "app/access.hpp"
 #include "app/commands/commands.hpp"
+#include "app/hand_over.hpp"
 #include "app/interrupt.hpp"
 
 namespace whosent::app {
@@ -67,7 +68,7 @@ Result<Exit> run(Context& context, const Options& options) {
         return Exit::done;
     }
     auto store = WHOSENT_TRY(open_existing(context));
-    auto writer = WHOSENT_TRY(store->writer());
+    auto writer = WHOSENT_TRY(open_writer(context, *store));
     for (const Task& task : tasks) {
         if (interrupted()) return Exit::failed;
         tell(task, WHOSENT_TRY(writer->purge_older_than(task.kind, task.cutoff, [](const store::PurgeResult&) {})));

@@ -7,6 +7,7 @@
 #include "app/attribution_run.hpp"
 #include "app/attribution_setup.hpp"
 #include "app/commands/commands.hpp"
+#include "app/hand_over.hpp"
 #include "app/interrupt.hpp"
 #include "app/pseudonym_keys.hpp"
 #include "whosent/base/text.hpp"
@@ -138,7 +139,7 @@ std::string what_was_stored(const store::MessageOutcome& outcome) {
 
 Result<Exit> retry(Context& context, std::optional<std::uint64_t> number) {
     auto store = WHOSENT_TRY(open_existing(context));
-    auto writer = WHOSENT_TRY(store->writer());
+    auto writer = WHOSENT_TRY(open_writer(context, *store));
     auto reader = WHOSENT_TRY(store->reader());
     const Pseudonyms pseudonyms = WHOSENT_TRY(open_pseudonyms(context.settings, context.clock));
     const AttributionSetup attribution = WHOSENT_TRY(set_up_attribution(context));
@@ -211,7 +212,7 @@ Result<Exit> retry(Context& context, std::optional<std::uint64_t> number) {
 Result<Exit> drop(Context& context, std::uint64_t number) {
     const std::int64_t id = WHOSENT_TRY(id_argument(number));
     auto store = WHOSENT_TRY(open_existing(context));
-    auto writer = WHOSENT_TRY(store->writer());
+    auto writer = WHOSENT_TRY(open_writer(context, *store));
     WHOSENT_CHECK(writer->quarantine_drop(id));
     context.output.write(fmt::format("{}  dropped\n", id));
     return Exit::done;

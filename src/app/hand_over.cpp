@@ -16,6 +16,7 @@
 
 #include "app/daemon/control.hpp"
 #include "app/interrupt.hpp"
+#include "whosent/base/text.hpp"
 #include "whosent/net/http_client.hpp"
 
 namespace whosent::app {
@@ -114,7 +115,7 @@ Result<bool> HandOver::try_submit(pipeline::Submission& submission) {
 
 Result<void> HandOver::finish() {
     std::unique_lock lock(state_->mutex);
-    state_->changed.wait(lock, [&] { return state_->failed || (state_->waiting.empty() && state_->under_way == 0); });
+    state_->changed.wait(lock, [&] { return state_->under_way == 0 && (state_->failed || state_->waiting.empty()); });
     if (state_->failed) return std::unexpected(*state_->failed);
     return {};
 }
@@ -162,7 +163,7 @@ Result<pipeline::Outcome> HandOver::State::send(const RawMessage& message) {
         return std::unexpected(Error{ErrorCode::limit, Stage::collect, Persistence::permanent, from.remote_key,
                                      fmt::format("{} bytes are over limits.message_bytes ({}): the daemon does not take it", message.bytes.size(), context.settings.limits.message_bytes), {}});
     }
-    const boost::json::object metadata{{"collector", from.collector}, {"remote_key", from.remote_key}, {"name", from.name}};
+    const boost::json::object metadata{{"collector", from.collector}, {"remote_key", utf8_or_windows1252(from.remote_key)}, {"name", utf8_or_windows1252(from.name)}};
     std::string body = boost::json::serialize(metadata) + "\n";
     body += message.bytes;
     for (;;) {

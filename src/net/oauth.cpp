@@ -215,7 +215,11 @@ awaitable<Result<Token>> ask(std::shared_ptr<State> state) {
     const Seconds asked = state->clock.now();
     auto response = co_await fetch(state->io.context(), request, options);
     if (!response) co_return std::unexpected(std::move(response).error());
-    if (response->status != 200) co_return std::unexpected(refusal(where, *response, exchange.secrets));
+    if (response->status != 200) {
+        // The one of the configuration is tried next: somebody may have consented anew
+        if (response->status == 400 || response->status == 401) state->rotated.clear();
+        co_return std::unexpected(refusal(where, *response, exchange.secrets));
+    }
     co_return token_of(*state, where, *response, asked);
 }
 

@@ -360,17 +360,17 @@ Result<bool> Pipeline::State::turn() {
 Result<void> Pipeline::State::run_job(const Job& job) {
     const auto commit_what_waits = [this]() -> Result<void> {
         WHOSENT_CHECK(write_all(take()));
-        return !written.empty() && SteadyClock::now() >= commit_at() ? commit() : Result<void>();
+        // At once: the job goes on outside of transactions
+        return written.empty() ? Result<void>() : commit();
     };
     Result<void> committed_between;
     in_job = true;
     auto ran = job(writer, [&] {
         if (committed_between) committed_between = commit_what_waits();
         const std::lock_guard lock(mutex);
-        return committed_between && !stopped;
+        return committed_between && !stopped && !waited_for;
     });
     in_job = false;
-    if (committed_between && !written.empty()) committed_between = commit();
     const std::lock_guard lock(mutex);
     jobs.pop_front();
     finished.notify_all();
@@ -434,13 +434,15 @@ Result<void> Pipeline::State::commit() {
     WHOSENT_CHECK(writer.commit());
     {
         const std::lock_guard lock(mutex);
-        attributing = options.attributor != nullptr;
+        attributing = options.attributor != nullptr && !in_job;
     }
     acknowledge();
     written.clear();
     rows = 0;
     prompt = false;
-    return in_job ? Result<void>() : attribute(std::chrono::milliseconds(0));
+    if (!in_job) return attribute(std::chrono::milliseconds(0));
+    more_to_attribute = options.attributor != nullptr;
+    return {};
 }
 
 // finish() waits for its end.
@@ -459,6 +461,7 @@ Result<void> Pipeline::State::write(Finished message, Written& result) {
     Outcome& outcome = result.outcome;
     if (message.error) {
         outcome.reason = to_string(*message.error);
+        outcome.stage = message.error->stage;
         return {};
     }
     Counts& counted = result.counts;

@@ -189,7 +189,9 @@ class Dovecot:
         os.chmod(self.dir, 0o755)
         self.user_id = os.geteuid() or NOBODY
         # a test that is killed leaves no server behind
-        self._prefix = ["setpriv", "--pdeathsig=TERM"] + ([] if os.geteuid() else [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"])
+        # may search folders all the same: those above its own, or the very root, may be closed to others
+        search = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        self._prefix = ["setpriv", "--pdeathsig=TERM"] + ([] if os.geteuid() else [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *search])
         self._master = None
         self.tls_port = self.plain_port = 0
         for name in ("run", "state", "mail", "home"):

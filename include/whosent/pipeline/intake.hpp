@@ -18,6 +18,7 @@ namespace whosent::pipeline {
 struct Outcome {
     enum class Kind : std::uint8_t { stored, duplicate, not_a_report, quarantined, retry } kind = Kind::retry;
     std::string reason;  // of quarantined and retry, for people
+    Stage stage = Stage::store;  // of retry: what failed
     std::string reports;  // of stored: which, for people ("aggregate report 4711 of google.com for example.com, 12 records"); names nobody but by the reporter's own ids
     store::MessageOutcome stored;
     std::uint64_t bytes = 0, bytes_unpacked = 0, diagnostics = 0;

@@ -60,7 +60,7 @@ public:
     [[nodiscard]] Counts counts() const;  // of what is durable; any thread
 
     // What else is written: run on the committing thread, between two transactions. A long one calls `between` now and then, outside of transactions: it commits the messages that
-    // wait; false: the pipeline is about to end, so end. An error stops the pipeline. Dropped, without having run, when the pipeline has stopped or ends.
+    // wait; false: the pipeline is about to end, or finish() waits for this job, so end. An error stops the pipeline. Dropped, without having run, when the pipeline has stopped or ends.
     using Job = std::function<Result<void>(store::Writer& writer, const std::function<bool()>& between)>;
     void call(Job job);  // any thread; does not wait
 

@@ -513,8 +513,8 @@ public:
     [[nodiscard]] virtual Result<bool> acknowledge_finding(std::string_view key) = 0;
     [[nodiscard]] virtual Result<void> quarantine_drop(std::int64_t id) = 0;
     // Removes what is older than `cutoff`, in batches: reports whose window ended before it, with their rows and what the roll-ups hold of
-    // them, failure and feedback reports by ArfRecord::at, entries of the quarantine by the time they were stored.
-    [[nodiscard]] virtual Result<PurgeResult> purge_older_than(DataKind kind, Seconds cutoff, FunctionRef<void(const PurgeResult&)> progress) = 0;
+    // them, failure and feedback reports by ArfRecord::at, entries of the quarantine by the time they were stored. `go_on` is asked after each batch, outside of transactions; when it says no, the rest is left.
+    [[nodiscard]] virtual Result<PurgeResult> purge_older_than(DataKind kind, Seconds cutoff, FunctionRef<bool(const PurgeResult&)> go_on) = 0;
 };
 
 class Store {

@@ -191,6 +191,7 @@ Result<Exit> run(Context& context, const Options& options) {
     Reading reading(context, options, pseudonyms);
     Summary summary;
     Result<void> finished = daemon ? hand_over(options, *store, *daemon, reading, summary) : ingest(context, options, *store, **writer, attribution, pseudonyms, reading, summary);
+    daemon.reset();  // what it tells at its end goes to `reading`
     if (finished) {
         const auto reader = WHOSENT_TRY(store->reader());
         summary.unattributed = WHOSENT_TRY(reader->info()).unsettled;

@@ -71,7 +71,7 @@ Result<Exit> run(Context& context, const Options& options) {
     auto writer = WHOSENT_TRY(open_writer(context, *store));
     for (const Task& task : tasks) {
         if (interrupted()) return Exit::failed;
-        tell(task, WHOSENT_TRY(writer->purge_older_than(task.kind, task.cutoff, [](const store::PurgeResult&) {})));
+        tell(task, WHOSENT_TRY(writer->purge_older_than(task.kind, task.cutoff, [](const store::PurgeResult&) { return !interrupted(); })));
     }
     return Exit::done;
 }

@@ -94,7 +94,7 @@ void Housekeeping::keep_places() {
         auto changed = journal_.take_changed();
         if (changed.empty()) return;
         const auto kept = std::make_shared<const std::vector<CollectorState>>(std::move(changed));
-        if (!intake_.call([kept](store::Writer& writer, const std::function<bool()>&) { return writer.put_collectors(*kept); })) journal_.give_back(*kept);
+        if (!intake_.call([kept](store::Writer& writer, const std::function<bool()>&) { return writer.put_collectors(*kept); })) journal_.change_all();
     });
 }
 
@@ -114,7 +114,7 @@ void Housekeeping::purge() {
     for (const auto& [kind, kept] : context_.settings.retention) {
         const Seconds cutoff = context_.clock.now() - kept.age;
         intake_.call([this, kind = kind, cutoff](store::Writer& writer, const std::function<bool()>& between) -> Result<void> {
-            const auto purged = WHOSENT_TRY(writer.purge_older_than(kind, cutoff, [&](const store::PurgeResult&) { static_cast<void>(between()); }));
+            const auto purged = WHOSENT_TRY(writer.purge_older_than(kind, cutoff, [&](const store::PurgeResult&) { return between(); }));
             const std::int64_t all = purged.reports + purged.failures + purged.feedback + purged.tls_reports + purged.quarantined;
             if (all > 0) log_.info("purged by [retention]", {{"kind", std::string(name_of(kind))}, {"before", format_time(cutoff)}, {"removed", fmt::format("{}", all)}});
             return {};

@@ -115,8 +115,8 @@ std::vector<CollectorState> DaemonJournal::take_changed() {
     return states;
 }
 
-void DaemonJournal::give_back(const std::vector<CollectorState>& states) {
-    for (const CollectorState& state : states) changed_.insert(state.name);
+void DaemonJournal::change_all() {
+    for (const auto& [name, state] : states_) changed_.insert(name);
 }
 
 }  // namespace whosent::app

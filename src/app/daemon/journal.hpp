@@ -32,8 +32,8 @@ public:
 
     // What has changed since it was last asked, for the store.
     [[nodiscard]] std::vector<CollectorState> take_changed();
-    // They could not be kept: they are changed still.
-    void give_back(const std::vector<CollectorState>& states);
+    // What was taken may not have been kept: all are changed.
+    void change_all();
 
     // Since the start of this process.
     struct Figures {

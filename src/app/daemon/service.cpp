@@ -199,11 +199,31 @@ Result<void> make_folder_of(const std::string& socket) {
     return {};
 }
 
+// Tells the service manager that all is well, as long as the I/O thread answers.
+class Watchdog {
+public:
+    explicit Watchdog(net::Io& io) : io_(io), interval_(watchdog_interval()) {}
+    void tend() {
+        if (!interval_ || SteadyClock::now() - told_ < *interval_ / 3) return;
+        told_ = SteadyClock::now();
+        const auto heard = SteadyClock::time_point(SteadyClock::duration(pong_.load()));
+        if (told_ - heard < std::max<SteadyClock::duration>(kWatchdogPong, *interval_)) notify("WATCHDOG=1");
+        io_.post([this] { pong_ = SteadyClock::now().time_since_epoch().count(); });
+    }
+
+private:
+    net::Io& io_;
+    std::optional<std::chrono::microseconds> interval_;
+    std::atomic<SteadyClock::rep> pong_ = SteadyClock::now().time_since_epoch().count();
+    SteadyClock::time_point told_{};
+};
+
 // Opens the session again after a failure or a loan, with longer and longer pauses. False: told to end meanwhile.
-bool reopen(Parts& parts, LendRequests& lend, milliseconds first) {
+bool reopen(Parts& parts, LendRequests& lend, Watchdog& watchdog, milliseconds first) {
     milliseconds pause = first;
     bool told = false;
     for (auto next = SteadyClock::now() + first; !interrupted(); std::this_thread::sleep_for(kTick)) {
+        watchdog.tend();
         for (const serve::Reply& reply : lend.take()) {
             reply({.status = 200, .type = "text/plain; charset=utf-8", .body = "the lock is free, or somebody else's\n", .headers = {}});
             next = SteadyClock::now() + kLendGrace;
@@ -218,15 +238,6 @@ bool reopen(Parts& parts, LendRequests& lend, milliseconds first) {
         next = SteadyClock::now() + pause;
     }
     return false;
-}
-
-void tend_watchdog(net::Io& io, std::atomic<SteadyClock::rep>& pong, SteadyClock::time_point& told) {
-    static const auto interval = watchdog_interval();
-    if (!interval || SteadyClock::now() - told < *interval / 3) return;
-    told = SteadyClock::now();
-    const auto heard = SteadyClock::time_point(SteadyClock::duration(pong.load()));
-    if (told - heard < std::max<SteadyClock::duration>(kWatchdogPong, *interval)) notify("WATCHDOG=1");
-    io.post([&pong] { pong = SteadyClock::now().time_since_epoch().count(); });
 }
 
 }  // namespace
@@ -259,14 +270,13 @@ Result<Exit> run_service(Context& context) {
     for (const NamedServer& each : servers) log.info("listens", {{"server", each.name}, {"address", each.server->address()}});
     if (configured_collectors(settings).empty()) log.warning("no collector is configured: see docs/configuration.md, [[collect.imap]] and the like");
 
+    Watchdog watchdog(parts->io);  // its posts are on the I/O thread, which ends before it
     IoThread io(parts->io);
     notify(fmt::format("READY=1\nSTATUS={} collectors", parts->collectors.size()));
-    std::atomic<SteadyClock::rep> pong = SteadyClock::now().time_since_epoch().count();
-    SteadyClock::time_point watchdog_told{};
     bool open = true;
     while (!interrupted()) {
         std::this_thread::sleep_for(kTick);
-        tend_watchdog(parts->io, pong, watchdog_told);
+        watchdog.tend();
         if (reload_asked()) {
             notify("RELOADING=1");
             io.run([&] {
@@ -290,13 +300,15 @@ Result<Exit> run_service(Context& context) {
                 notify("STATUS=the store is damaged");
                 return std::unexpected(closed.error());
             }
-            open = reopen(*parts, lend, kReopenLeast);
+            for (serve::Reply& reply : borrowers) lend.add(std::move(reply));
+            open = reopen(*parts, lend, watchdog, kReopenLeast);
+            parts->io.post([&journal = parts->journal] { journal.change_all(); });
         } else if (!borrowers.empty()) {
             const auto closed = parts->session.close();
             if (!closed) log.error("the store failed; what was under way is tried again", {{"error", to_string(closed.error())}});
             log.info("lends the store's writer to a command");
             for (const serve::Reply& reply : borrowers) reply({.status = 200, .type = "text/plain; charset=utf-8", .body = "the lock is free\n", .headers = {}});
-            open = reopen(*parts, lend, kLendGrace);
+            open = reopen(*parts, lend, watchdog, kLendGrace);
             if (open) log.info("has the store's writer again");
         } else {
             housekeeping.tend();
@@ -401,7 +413,7 @@ Result<Exit> collect_once(Context& context, const std::vector<std::string>& name
         std::vector<Cell> cells{name};
         for (const std::uint64_t count : figure.messages) cells.emplace_back(static_cast<std::int64_t>(count));
         cells.emplace_back(static_cast<std::int64_t>(figure.records));
-        retried = retried || figure.messages.back() > 0;
+        retried = retried || figure.messages.back() > 0 || figure.failing;
         listing.add(std::move(cells));
     }
     listing.end("");

@@ -88,7 +88,7 @@ awaitable<void> Running::run(std::shared_ptr<Running> self) {
 awaitable<void> Running::run_one_round(std::shared_ptr<Running> self, std::function<void(Result<void>)> ended) {
     auto result = co_await one_session(self);
     // What is under way belongs to the round, also when it ended early
-    while (mailbox->ledger.under_way() > 0 && !mailbox->closed) co_await mailbox->wake.wait(std::chrono::minutes(1));
+    while (mailbox->ledger.under_way() > 0 && !mailbox->closed) co_await mailbox->wake.wait(std::chrono::seconds(1));
     live = false;
     if (mailbox->closed) co_return;
     mailbox->keep_place_now();

@@ -31,7 +31,10 @@ awaitable<Result<bool>> Session::idle(milliseconds time) {
             result = std::unexpected(std::move(response).error());
             break;
         }
-        if (response->kind == Response::Kind::tagged && response->tag == *tag) break;
+        if (response->kind == Response::Kind::tagged && response->tag == *tag) {
+            if (!done_sent_) result = false;  // it ends what only the client may end: without IDLE there is no busy loop
+            break;
+        }
     }
     idling_ = false;
     idle_timer_.cancel();

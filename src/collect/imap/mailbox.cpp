@@ -98,7 +98,10 @@ void Mailbox::begin(std::uint32_t uid_validity) {
     if (before == 0 && place) before = place->uid_validity;
     if (before != 0 && before != uid_validity) around.journal.note(name, fmt::format("UIDVALIDITY changed from {} to {}: rescanning", before, uid_validity));
     ledger.begin(uid_validity);
-    for (Group& group : groups_) group.uids.clear();
+    for (Group& group : groups_) {
+        group.uids.clear();
+        group.copied.clear();
+    }
     if (place && place->uid_validity == uid_validity) ledger.restore(std::move(*place));
     kept_ = ledger.place(identity_);
 }
@@ -189,6 +192,7 @@ void Mailbox::disposed(Group& group, const std::vector<Uid>& uids, const std::st
     group.failures = 0;
     for (const Uid uid : uids) {
         group.uids.erase(uid);
+        group.copied.erase(uid);
         if (Entry* entry = ledger.find(uid); entry != nullptr && entry->told) log(*entry->told, where);
         ledger.finish(uid);
     }

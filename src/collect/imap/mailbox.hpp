@@ -29,6 +29,7 @@ using std::chrono::milliseconds;
 struct Group {
     Disposal disposal;
     std::set<Uid> uids;
+    std::set<Uid> copied;  // of them: in the target already, and still in the folder (no MOVE)
     unsigned failures = 0;
     Steady::time_point not_before = Steady::time_point::min();
 };

@@ -27,7 +27,10 @@ bool is_of_local_part(char c) noexcept { return !is_space(c) && std::string_view
 }  // namespace
 
 std::string server_words(std::string_view text, std::span<const std::string> secrets) {
-    std::string words(text.substr(0, kLooked));
+    // What is cut in its middle would not be found: a token may be longer than what is looked at
+    std::size_t longest = 0;
+    for (const std::string& secret : secrets) longest = std::max(longest, secret.size());
+    std::string words(text.substr(0, kLooked + longest));
     // The longer first: the user's name may be part of what was sent with it
     std::vector<std::string> ordered(secrets.begin(), secrets.end());
     std::sort(ordered.begin(), ordered.end(), [](const std::string& a, const std::string& b) { return a.size() > b.size(); });

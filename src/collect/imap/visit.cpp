@@ -18,10 +18,12 @@ milliseconds until(Steady::time_point time, Steady::time_point now) {
 awaitable<Result<void>> Visit::run() {
     chunk_ = std::clamp<std::size_t>(mailbox_.settings.chunk_messages, 1, 1000);
     next_poll_ = Steady::now() + mailbox_.settings.poll;
+    next_look_ = Steady::now() + mailbox_.settings.idle_renew;
     take_later();
     auto result = co_await work();
     if (mailbox_.closed) co_return result;
-    if (!result && !mailbox_.stopping) blame();
+    // A server that throttles says nothing of the messages that were asked for
+    if (!result && !mailbox_.stopping && !session_->told_back_off()) blame();
     mailbox_.keep_place_now();
     co_return result;
 }
@@ -29,6 +31,8 @@ awaitable<Result<void>> Visit::run() {
 awaitable<Result<void>> Visit::work() {
     for (;;) {
         if (mailbox_.closed) co_return Result<void>{};
+        // The numbers that are known are other messages' now
+        if (session_->folder().uid_validity != mailbox_.ledger.uid_validity()) co_return std::unexpected(session_->error("UIDVALIDITY changed within the session"));
         if (!disposing_) {
             auto begun = co_await start_disposing();
             if (!begun) co_return std::unexpected(std::move(begun).error());
@@ -60,7 +64,7 @@ bool Visit::round_is_over() const {
 awaitable<Result<void>> Visit::wait() {
     const ImapSettings& settings = mailbox_.settings;
     if (mailbox_.stopping || mailbox_.once) {
-        co_await mailbox_.wake.wait(std::chrono::minutes(1));
+        co_await mailbox_.wake.wait(std::chrono::seconds(1));
         co_return Result<void>{};
     }
     if (!std::exchange(told_success_, true)) {
@@ -75,11 +79,7 @@ awaitable<Result<void>> Visit::wait() {
     milliseconds most = milliseconds(std::chrono::duration_cast<milliseconds>(settings.idle_renew));
     const bool idles = settings.idle && can_idle_ && session_->has("IDLE");
     if (!idles) most = until(next_poll_, now);
-    bool is_due = false;
-    if (const auto due = mailbox_.next_due(); due && until(*due, now) < most) {
-        most = until(*due, now);
-        is_due = true;
-    }
+    if (const auto due = mailbox_.next_due(); due && until(*due, now) < most) most = until(*due, now);
     if (idles) {
         mailbox_.keep_place_now();
         auto idled = co_await session_->idle(most);
@@ -90,7 +90,10 @@ awaitable<Result<void>> Visit::wait() {
             co_return Result<void>{};
         }
         // Some servers say nothing of what came: a look at each renewal
-        if (!is_due && Steady::now() - now >= most) scan_ = Scan::wanted;
+        if (Steady::now() >= next_look_) {
+            next_look_ = Steady::now() + settings.idle_renew;
+            scan_ = Scan::wanted;
+        }
     } else {
         co_await mailbox_.wake.wait(most);
         if (mailbox_.closed) co_return Result<void>{};

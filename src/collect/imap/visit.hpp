@@ -90,6 +90,7 @@ private:
     bool any_peeked_ = false;
     bool can_idle_ = true;
     Steady::time_point next_poll_;
+    Steady::time_point next_look_;  // at what may have come without a word, while IDLE is on
     bool told_success_ = false;
 
     struct Disposing {

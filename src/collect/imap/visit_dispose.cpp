@@ -41,12 +41,14 @@ awaitable<Result<void>> Visit::start_disposing() {
     disposed_at_ = now;
     Disposing disposing;
     disposing.group = group;
-    const std::vector<Uid> all(group->uids.begin(), group->uids.end());
+    // What was copied before something went wrong is not copied again
+    const std::set<Uid>& next = group->copied.empty() ? group->uids : group->copied;
+    const std::vector<Uid> all(next.begin(), next.end());
     std::size_t used = 0;
     disposing.set = uid_set(all, kMaxSetBytes, used);
     disposing.uids.assign(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(used));
     const Disposal& disposal = group->disposal;
-    disposing.step = disposal.kind != Disposal::Kind::move ? Disposing::Step::store : session_->has("MOVE") ? Disposing::Step::move : Disposing::Step::copy;
+    disposing.step = disposal.kind != Disposal::Kind::move || !group->copied.empty() ? Disposing::Step::store : session_->has("MOVE") ? Disposing::Step::move : Disposing::Step::copy;
     disposing_ = std::move(disposing);
     if (disposal.kind == Disposal::Kind::keyword) {
         const auto& allowed = session_->folder().permanent_flags;
@@ -128,6 +130,7 @@ awaitable<Result<void>> Visit::ended_dispose(Response response) {
     const bool removes = disposing_->group->disposal.kind == Disposal::Kind::move || disposing_->group->disposal.kind == Disposal::Kind::remove;
     bool more = false;
     if (step == Step::copy) {
+        disposing_->group->copied.insert(disposing_->uids.begin(), disposing_->uids.end());
         disposing_->step = Step::store;
         more = true;
     } else if (step == Step::store && removes) {

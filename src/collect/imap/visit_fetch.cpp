@@ -194,12 +194,13 @@ awaitable<Result<void>> Visit::fetched(Fetched told) {
     for (Command& command : in_flight_) {
         if (command.what == What::newest) command.newest = std::max(command.newest, uid);
         if (command.what == What::check) command.missing.erase(uid);
-        if (command.what == What::list && told.size && uid >= command.first && uid <= command.last && !mailbox_.ledger.knows(uid)) {
+        // Its size is a hint; that it is there at all is what counts. One that comes with a body is no answer to the question
+        if (command.what == What::list && (told.size || !told.body) && uid >= command.first && uid <= command.last && !mailbox_.ledger.knows(uid)) {
             if (command.listed.size() == kMostListed) {
                 command.overflow = true;
                 continue;
             }
-            Entry& entry = mailbox_.ledger.want(uid, *told.size);
+            Entry& entry = mailbox_.ledger.want(uid, told.size.value_or(0));
             // Sizes lie (Exchange): the literal tells, and one that is over the limit is passed over
             if (entry.size > mailbox_.around.limits.message_bytes) entry.way = Way::alone;
             command.listed.push_back(uid);
@@ -212,6 +213,8 @@ awaitable<Result<void>> Visit::fetched(Fetched told) {
     Entry* entry = mailbox_.ledger.find(uid);
     // Not asked for, or once more
     if (asked == nullptr || entry == nullptr || entry->state != Entry::State::wanted) co_return Result<void>{};
+    // Nothing of what is said to be something: as if it had not come
+    if (told.body && told.body->empty() && entry->size > 0 && entry->way != Way::head) co_return Result<void>{};
     asked->missing.erase(uid);
     if (told.too_large) {
         entry->size = *told.too_large;

@@ -357,7 +357,7 @@ private:
 
     // It stays where it is, and is found by the next rescan.
     void postponed(const Delivered& file) {
-        Error error = file.error ? *file.error : Error{ErrorCode::io, Stage::store, Persistence::retry, file.path, file.outcome.reason, {}};
+        Error error = file.error ? *file.error : Error{ErrorCode::io, file.outcome.stage, Persistence::retry, file.path, file.outcome.reason, {}};
         const bool store = error.stage == Stage::store;
         const milliseconds in = store ? std::min(place_->rescan, kRetryAfter) : place_->rescan;
         // A store that fails does so for all that are under way.

@@ -38,14 +38,14 @@ constexpr std::string_view kUnusedMessages =
 
 }  // namespace
 
-Result<PurgeResult> SqliteWriter::purge_older_than(DataKind kind, Seconds cutoff, FunctionRef<void(const PurgeResult&)> progress) {
+Result<PurgeResult> SqliteWriter::purge_older_than(DataKind kind, Seconds cutoff, FunctionRef<bool(const PurgeResult&)> go_on) {
     PurgeResult result;
     distrust();  // sources and streams may go that are remembered
     // Oldest first, so that a purge that is interrupted has removed what matters least.
     switch (kind) {
     case DataKind::aggregate: {
         auto reports = WHOSENT_TRY(ids_of("SELECT id FROM report WHERE window_end < ? ORDER BY window_end DESC, id DESC", cutoff));
-        WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult& so_far) -> Result<bool> {
+        WHOSENT_CHECK(purge_in_batches(result, go_on, [&](PurgeResult& so_far) -> Result<bool> {
             if (reports.empty()) return false;
             WHOSENT_CHECK(purge_some(reports, so_far));
             return true;
@@ -55,18 +55,18 @@ Result<PurgeResult> SqliteWriter::purge_older_than(DataKind kind, Seconds cutoff
     case DataKind::failure:
     case DataKind::feedback: {
         ArfPlace from{std::numeric_limits<Seconds>::min(), 0};
-        WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult& so_far) {
+        WHOSENT_CHECK(purge_in_batches(result, go_on, [&](PurgeResult& so_far) {
             return purge_some_arf(kind == DataKind::failure, cutoff, from, so_far);
         }));
         break;
     }
     case DataKind::tls: {
         auto reports = WHOSENT_TRY(ids_of("SELECT id FROM tls_report WHERE window_end < ? ORDER BY window_end DESC, id DESC", cutoff));
-        WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult& so_far) { return purge_some_tls(reports, so_far); }));
+        WHOSENT_CHECK(purge_in_batches(result, go_on, [&](PurgeResult& so_far) { return purge_some_tls(reports, so_far); }));
         break;
     }
     case DataKind::quarantine:
-        WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult& so_far) -> Result<bool> {
+        WHOSENT_CHECK(purge_in_batches(result, go_on, [&](PurgeResult& so_far) -> Result<bool> {
             // an entry may hold a whole message
             constexpr int kEntriesAtOnce = 100;
             WHOSENT_CHECK(database_->run("DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE stored < ? ORDER BY stored, id LIMIT ?)",
@@ -76,7 +76,7 @@ Result<PurgeResult> SqliteWriter::purge_older_than(DataKind kind, Seconds cutoff
         }));
     }
     auto messages = WHOSENT_TRY(ids_of(kUnusedMessages));
-    WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult& so_far) -> Result<bool> {
+    WHOSENT_CHECK(purge_in_batches(result, go_on, [&](PurgeResult& so_far) -> Result<bool> {
         if (messages.empty()) return false;
         WHOSENT_CHECK(purge_messages(messages, so_far));
         return true;
@@ -90,7 +90,7 @@ Result<PurgeResult> SqliteWriter::purge_older_than(DataKind kind, Seconds cutoff
     if (kind == DataKind::aggregate) {
         WHOSENT_CHECK(database_->run("DELETE FROM finding WHERE state = ? AND last_seen < ?", FindingState::closed, cutoff));
         constexpr int kAnswersAtOnce = 10'000;
-        WHOSENT_CHECK(purge_in_batches(result, progress, [&](PurgeResult&) -> Result<bool> {
+        WHOSENT_CHECK(purge_in_batches(result, go_on, [&](PurgeResult&) -> Result<bool> {
             WHOSENT_CHECK(database_->run("DELETE FROM dns_answer WHERE id IN (SELECT id FROM dns_answer WHERE last_read < ? LIMIT ?)", cutoff, kAnswersAtOnce));
             return database_->changes() > 0;
         }));
@@ -98,7 +98,7 @@ Result<PurgeResult> SqliteWriter::purge_older_than(DataKind kind, Seconds cutoff
     return result;
 }
 
-Result<void> SqliteWriter::purge_in_batches(PurgeResult& result, FunctionRef<void(const PurgeResult&)> progress,
+Result<void> SqliteWriter::purge_in_batches(PurgeResult& result, FunctionRef<bool(const PurgeResult&)> go_on,
                                             FunctionRef<Result<bool>(PurgeResult&)> remove_some) {
     for (;;) {
         Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::write));
@@ -108,7 +108,7 @@ Result<void> SqliteWriter::purge_in_batches(PurgeResult& result, FunctionRef<voi
         if (!WHOSENT_TRY(remove_some(so_far))) return {};
         WHOSENT_CHECK(transaction.commit());
         result = so_far;
-        progress(result);
+        if (!go_on(result)) return {};
     }
 }
 

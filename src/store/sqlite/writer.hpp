@@ -36,7 +36,7 @@ public:
     [[nodiscard]] Result<std::int64_t> close_findings(std::span<const std::string> keys) override;
     [[nodiscard]] Result<bool> acknowledge_finding(std::string_view key) override;
     [[nodiscard]] Result<void> quarantine_drop(std::int64_t id) override;
-    [[nodiscard]] Result<PurgeResult> purge_older_than(DataKind kind, Seconds cutoff, FunctionRef<void(const PurgeResult&)> progress) override;
+    [[nodiscard]] Result<PurgeResult> purge_older_than(DataKind kind, Seconds cutoff, FunctionRef<bool(const PurgeResult&)> go_on) override;
 
 private:
     SqliteWriter(Lock lock, std::unique_ptr<Database> database, const Clock& clock, const OpenOptions& options)
@@ -75,7 +75,7 @@ private:
     // Takes what a stored report holds out of all totals; `forget_uses`: its records go too.
     [[nodiscard]] Result<void> uncount_report(std::int64_t report, bool forget_uses);
     // Removes what `remove_some` picks, a batch in each transaction, until it says that nothing is left.
-    [[nodiscard]] Result<void> purge_in_batches(PurgeResult& result, FunctionRef<void(const PurgeResult&)> progress,
+    [[nodiscard]] Result<void> purge_in_batches(PurgeResult& result, FunctionRef<bool(const PurgeResult&)> go_on,
                                                 FunctionRef<Result<bool>(PurgeResult&)> remove_some);
     // Removes reports from the end of the list until enough records went.
     [[nodiscard]] Result<void> purge_some(std::vector<std::int64_t>& reports, PurgeResult& result);

@@ -202,11 +202,11 @@ TEST_CASE("connections that are lost") {
     CHECK(wait_for([&] { return server.in_folder("Done") == 200; }));
     CHECK(wait_for([&] { return drops == 3; }));
     CHECK(wait_for([&] { return rig.journal.count("outcome: ") >= 200; }));
+    CHECK(wait_for([&] { return rig.journal.count("failed") >= 3; }));
     CHECK(rig.stop());
     CHECK(server.mails.empty());
     CHECK(std::set<std::string>(server.other["Done"].begin(), server.other["Done"].end()).size() == 200);
     CHECK(rig.intake.stored().size() == 200);
-    CHECK(rig.journal.count("failed") >= 3);
 }
 
 TEST_CASE("a message that makes the server fall holds up no other") {

@@ -73,7 +73,7 @@ public:
     Result<std::int64_t> close_findings(std::span<const std::string>) override { return 0; }
     Result<bool> acknowledge_finding(std::string_view) override { return false; }
     Result<void> quarantine_drop(std::int64_t) override { return {}; }
-    Result<store::PurgeResult> purge_older_than(store::DataKind, Seconds, FunctionRef<void(const store::PurgeResult&)>) override { return store::PurgeResult{}; }
+    Result<store::PurgeResult> purge_older_than(store::DataKind, Seconds, FunctionRef<bool(const store::PurgeResult&)>) override { return store::PurgeResult{}; }
     Result<std::unique_ptr<store::Writer>> writer() override { return nullptr; }
     Result<std::unique_ptr<store::Reader>> reader() override { return std::make_unique<Reader>(*this); }
 

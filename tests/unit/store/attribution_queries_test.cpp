@@ -181,7 +181,7 @@ TEST_CASE("answers of DNS are kept as often as they change") {
     REQUIRE(all.size() == 10);
     CHECK(all[0].answer.same_content(answer_of("text 29", 0)));
     CHECK(all[9].answer.same_content(answer_of("text 20", 0)));
-    must(fixture.writer->purge_older_than(DataKind::aggregate, 525, [](const PurgeResult&) {}));
+    must(fixture.writer->purge_older_than(DataKind::aggregate, 525, [](const PurgeResult&) { return true; }));
     CHECK(kept().size() == 5);
 }
 
@@ -193,7 +193,7 @@ TEST_CASE("approvals and what judged last are kept, also through a purge and a b
     must(fixture.writer->approve({"example.org", "sendgrid", ApprovedBy::spf, true, 7}));
     const Key128 key = key128("catalogue and all");
     must(fixture.writer->set_judged_by(key));
-    must(fixture.writer->purge_older_than(DataKind::aggregate, fixture.clock.time + 1, [](const PurgeResult&) {}));
+    must(fixture.writer->purge_older_than(DataKind::aggregate, fixture.clock.time + 1, [](const PurgeResult&) { return true; }));
     must(fixture.reader->backup(fixture.folder.file("copy.db"), [](double) {}));
     auto copy = must(sqlite::open_sqlite_store(fixture.folder.file("copy.db"), OpenMode::existing, fixture.clock, {}));
     for (Store* store : {fixture.store.get(), copy.get()}) {

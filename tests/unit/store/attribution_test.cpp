@@ -355,7 +355,7 @@ TEST_CASE("with the last record of a source goes what was thought of its streams
     REQUIRE(before.size() == 7);
     const PurgeResult announced = must(fixture.reader->count_older_than(DataKind::aggregate, kNovember + 5 * kSecondsPerDay));
     CHECK(announced.events == 0);
-    must(fixture.writer->purge_older_than(DataKind::aggregate, kNovember + 5 * kSecondsPerDay, [](const PurgeResult&) {}));
+    must(fixture.writer->purge_older_than(DataKind::aggregate, kNovember + 5 * kSecondsPerDay, [](const PurgeResult&) { return true; }));
     check_exact(*fixture.reader);
     CHECK(all_streams(*fixture.reader).size() == 1);
     CHECK(all_streams(*fixture.reader, {.unsettled = true}).empty());
@@ -364,7 +364,7 @@ TEST_CASE("with the last record of a source goes what was thought of its streams
     CHECK(after[0].bytes == before[4].bytes);
     CHECK(after[1].bytes == before[5].bytes);
     CHECK(after[2].bytes == before[6].bytes);
-    CHECK(must(fixture.writer->purge_older_than(DataKind::aggregate, fixture.clock.time + 1, [](const PurgeResult&) {})).events == 2);
+    CHECK(must(fixture.writer->purge_older_than(DataKind::aggregate, fixture.clock.time + 1, [](const PurgeResult&) { return true; })).events == 2);
     check_exact(*fixture.reader);
     // a stream that comes again begins anew
     commit(*fixture.writer, message_of("m9", report_of("r9", {row_of(0)}, kNovember + 500 * kSecondsPerDay)));

@@ -11,7 +11,7 @@ using namespace whosent::store::test;
 namespace {
 
 using Lines = std::vector<std::string>;
-const auto kQuiet = [](const PurgeResult&) {};
+const auto kQuiet = [](const PurgeResult&) { return true; };
 
 CollectorState collector_of(const std::string& name, std::uint64_t stored = 1) {
     CollectorState collector;

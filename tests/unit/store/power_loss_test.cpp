@@ -127,7 +127,7 @@ std::string describe(Reader& reader) {
 PurgeResult purge_all(Writer& writer, Seconds cutoff) {
     PurgeResult sum;
     for (const DataKind kind : {DataKind::failure, DataKind::aggregate, DataKind::tls, DataKind::quarantine, DataKind::feedback}) {
-        const PurgeResult result = must(writer.purge_older_than(kind, cutoff, [](const PurgeResult&) {}));
+        const PurgeResult result = must(writer.purge_older_than(kind, cutoff, [](const PurgeResult&) { return true; }));
         sum.reports += result.reports;
         sum.failures += result.failures;
         sum.feedback += result.feedback;

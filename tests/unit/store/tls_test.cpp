@@ -11,7 +11,7 @@ using namespace whosent::store::test;
 
 namespace {
 
-const auto kQuiet = [](const PurgeResult&) {};
+const auto kQuiet = [](const PurgeResult&) { return true; };
 
 using Type = TlsResultType;
 using Lines = std::vector<std::string>;

@@ -281,7 +281,7 @@ TEST_CASE("totals are those of a plain computation") {
     const Seconds cutoff = kNovember + 35 * kSecondsPerDay + 7000;
     const PurgeResult announced = must(reader->count_older_than(DataKind::aggregate, cutoff));
     int steps = 0;
-    const PurgeResult purged = must(writer->purge_older_than(DataKind::aggregate, cutoff, [&](const PurgeResult&) { ++steps; }));
+    const PurgeResult purged = must(writer->purge_older_than(DataKind::aggregate, cutoff, [&](const PurgeResult&) { return ++steps > 0; }));
     CHECK(purged.reports == announced.reports);
     CHECK(purged.records == announced.records);
     CHECK(purged.reports > 20);
@@ -336,9 +336,9 @@ TEST_CASE("keys that begin alike are kept apart") {
         return true;
     }));
     CHECK(events == 300);
-    must(writer->purge_older_than(DataKind::aggregate, kNovember + 3 * kSecondsPerDay, [](const PurgeResult&) {}));
+    must(writer->purge_older_than(DataKind::aggregate, kNovember + 3 * kSecondsPerDay, [](const PurgeResult&) { return true; }));
     check_exact(*reader);
-    must(writer->purge_older_than(DataKind::aggregate, kNovember + 30 * kSecondsPerDay, [](const PurgeResult&) {}));
+    must(writer->purge_older_than(DataKind::aggregate, kNovember + 30 * kSecondsPerDay, [](const PurgeResult&) { return true; }));
     check_exact(*reader);
     CHECK(must(reader->sources({})).empty());
     commit(*writer, message_of("again", report(40)));
@@ -357,7 +357,7 @@ TEST_CASE("a purge keeps the hash of a message, so that a second run brings noth
     auto reader = must(store->reader());
     const Seconds later = fixture.clock.time + 10;
     const PurgeResult announced = must(reader->count_older_than(DataKind::aggregate, later));
-    const PurgeResult purged = must(writer->purge_older_than(DataKind::aggregate, later, [](const PurgeResult&) {}));
+    const PurgeResult purged = must(writer->purge_older_than(DataKind::aggregate, later, [](const PurgeResult&) { return true; }));
     CHECK(purged.reports == 1);
     CHECK(purged.records == 2);
     CHECK(purged.messages == 1);  // not the one in the quarantine, nor the one whose report stays
@@ -369,7 +369,7 @@ TEST_CASE("a purge keeps the hash of a message, so that a second run brings noth
     check_exact(*reader);
     CHECK(must(reader->events({}, [](const Event&) { return true; })).sequence == 4);
     // numbers are not given again, even when the last ones are gone
-    must(writer->purge_older_than(DataKind::aggregate, kNovember + 500 * kSecondsPerDay, [](const PurgeResult&) {}));
+    must(writer->purge_older_than(DataKind::aggregate, kNovember + 500 * kSecondsPerDay, [](const PurgeResult&) { return true; }));
     writer = nullptr;
     writer = must(store->writer());
     commit(*writer, message_of("m9", report_of("r9", {Row{}})));
@@ -394,7 +394,7 @@ TEST_CASE("with a revision goes what it superseded, whatever window that claims"
     auto reader = must(store->reader());
     const Seconds cutoff = kNovember + 50 * kSecondsPerDay;
     CHECK(must(reader->count_older_than(DataKind::aggregate, cutoff)).reports == 2);
-    const PurgeResult purged = must(writer->purge_older_than(DataKind::aggregate, cutoff, [](const PurgeResult&) {}));
+    const PurgeResult purged = must(writer->purge_older_than(DataKind::aggregate, cutoff, [](const PurgeResult&) { return true; }));
     CHECK(purged.reports == 2);
     CHECK(purged.records == 2);
     check_exact(*reader);

@@ -152,7 +152,7 @@ TEST_CASE("a peer that takes nothing ends the connection, one that takes it slow
                 const auto got = peer.receive().size();
                 if (got == 0) break;
                 taken += got;
-                if (taken / (2 * kMiB) != (taken - got) / (2 * kMiB)) std::this_thread::sleep_for(200ms);  // the time it takes is what is tested
+                std::this_thread::sleep_for(200ms * (taken / (2 * kMiB) - (taken - got) / (2 * kMiB)));  // the time it takes is what is tested
             }
         });
         Io io;

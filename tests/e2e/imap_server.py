@@ -190,7 +190,8 @@ class Dovecot:
         self.user_id = os.geteuid() or NOBODY
         # a test that is killed leaves no server behind
         # may search folders all the same: those above its own, or the very root, may be closed to others
-        search = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        # (access(2) asks without capabilities but under that secure bit)
+        search = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
         self._prefix = ["setpriv", "--pdeathsig=TERM"] + ([] if os.geteuid() else [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *search])
         self._master = None
         self.tls_port = self.plain_port = 0

@@ -272,6 +272,37 @@ TEST_CASE("a job has the writer between two transactions, and lets waiting messa
     }
 }
 
+TEST_CASE("a job goes on outside of transactions, however many messages it lets through, and ends when it is waited for") {
+    MemoryStore store;
+    const SystemClock clock;
+    std::atomic<int> told{0};
+    std::atomic<bool> open_transaction{false}, asked_to_end{false};
+    Pipeline pipeline(store, store, clock, {.batch_age = std::chrono::hours(1), .batch_idle = std::chrono::hours(1)});
+    const Done done = [&](const RawMessage&, const Outcome&) { ++told; };
+    std::atomic<bool> enough{false};
+    pipeline.call([&](store::Writer&, const std::function<bool()>& between) -> Result<void> {
+        for (;;) {
+            const bool on = between();
+            {
+                const std::lock_guard lock(store.mutex);
+                if (!store.added.empty()) open_transaction = true;
+            }
+            if (told >= 300) enough = true;
+            if (!on) {
+                asked_to_end = true;
+                return {};
+            }
+        }
+    });
+    for (int i = 0; i < 300; ++i) REQUIRE(pipeline.submit({.fetch = message(std::to_string(i), report(i, 1, kRelaxedPolicy)), .done = done}));
+    wait_until([&] { return enough.load(); });
+    CHECK_FALSE(asked_to_end);
+    REQUIRE(pipeline.finish());
+    CHECK(asked_to_end);
+    CHECK_FALSE(open_transaction);
+    CHECK(told == 300);
+}
+
 TEST_CASE("a pipeline that ends gives back what it has not made durable") {
     MemoryStore store;
     const SystemClock clock;

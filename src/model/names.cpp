@@ -1,6 +1,8 @@
+#include "whosent/model/access_token.hpp"
 #include "whosent/model/aggregate_report.hpp"
 #include "whosent/model/arf_report.hpp"
 #include "whosent/model/event.hpp"
+#include "whosent/model/event_filter.hpp"
 #include "whosent/model/finding.hpp"
 #include "whosent/model/judgement.hpp"
 #include "whosent/model/payload.hpp"
@@ -70,19 +72,37 @@ std::string_view name_of(FindingState value) noexcept {
     static constexpr std::string_view kNames[] = {"open", "acknowledged", "closed"};
     return lookup(kNames, value);
 }
-std::string_view class_of(const Event& event) noexcept {
+EventClass event_class(const Event& event) noexcept {
     struct Visitor {
-        std::string_view operator()(const RecordEvent&) const { return "dmarc.record"; }
-        std::string_view operator()(const QuarantineEvent&) const { return "report.quarantined"; }
-        std::string_view operator()(const ArfEvent& arf) const { return arf.kind == ArfEvent::Kind::failure ? "dmarc.failure" : "feedback.complaint"; }
-        std::string_view operator()(const TlsFailureEvent&) const { return "tls.failure"; }
-        std::string_view operator()(const ReclassifiedEvent&) const { return "source.reclassified"; }
-        std::string_view operator()(const FindingEvent& finding) const {
-            static constexpr std::string_view kNames[] = {"finding.opened", "finding.updated", "finding.closed"};
-            return lookup(kNames, finding.kind);
+        EventClass operator()(const RecordEvent&) const { return EventClass::dmarc_record; }
+        EventClass operator()(const QuarantineEvent&) const { return EventClass::report_quarantined; }
+        EventClass operator()(const ArfEvent& arf) const { return arf.kind == ArfEvent::Kind::failure ? EventClass::dmarc_failure : EventClass::feedback_complaint; }
+        EventClass operator()(const TlsFailureEvent&) const { return EventClass::tls_failure; }
+        EventClass operator()(const ReclassifiedEvent&) const { return EventClass::source_reclassified; }
+        EventClass operator()(const FindingEvent& finding) const {
+            switch (finding.kind) {
+                case FindingEvent::Kind::opened: return EventClass::finding_opened;
+                case FindingEvent::Kind::updated: return EventClass::finding_updated;
+                case FindingEvent::Kind::closed: break;
+            }
+            return EventClass::finding_closed;
         }
     };
     return std::visit(Visitor{}, event.body);
+}
+std::string_view name_of(EventClass value) noexcept {
+    static constexpr std::string_view kNames[] = {"dmarc.record",   "dmarc.failure",   "feedback.complaint", "tls.failure", "source.reclassified",
+                                                  "finding.opened", "finding.updated", "finding.closed",     "report.quarantined"};
+    return lookup(kNames, value);
+}
+std::string_view class_of(const Event& event) noexcept { return name_of(event_class(event)); }
+std::string_view name_of(EventFilter::Selection value) noexcept {
+    static constexpr std::string_view kNames[] = {"all", "failing", "findings"};
+    return lookup(kNames, value);
+}
+std::string_view name_of(Scope value) noexcept {
+    static constexpr std::string_view kNames[] = {"feed", "read", "read:personal", "ingest", "admin"};
+    return lookup(kNames, value);
 }
 
 std::string_view name_of(TlsPolicyType value) noexcept {

@@ -33,18 +33,27 @@ std::string_view name_of(Cause cause) noexcept {
     return {};
 }
 
-std::string Cursor::to_string() const { return fmt::format("{:016x}-{}", epoch, sequence); }
+// "EPOCH-SEQUENCE", with "-PURGED" where that is not 0. Until migration 0006 nobody remembered what was purged: the cursors of that time, which have two parts, know of nothing that
+// has been purged since, and that is what they say.
+std::string Cursor::to_string() const {
+    return purged == 0 ? fmt::format("{:016x}-{}", epoch, sequence) : fmt::format("{:016x}-{}-{}", epoch, sequence, purged);
+}
 
 std::optional<Cursor> Cursor::parse(std::string_view text) noexcept {
-    if (text.size() < kEpochDigits + 2 || text[kEpochDigits] != '-') return std::nullopt;
+    if (text.size() < kEpochDigits + 2) return std::nullopt;
     Cursor cursor;
     const char* const end = text.data() + text.size();
     const char* const middle = text.data() + kEpochDigits;
     const auto epoch = std::from_chars(text.data(), middle, cursor.epoch, 16);
-    const auto sequence = std::from_chars(middle + 1, end, cursor.sequence);
-    if (epoch.ec != std::errc() || epoch.ptr != middle || sequence.ec != std::errc() || sequence.ptr != end ||
-        cursor.sequence < 0)
-        return std::nullopt;
+    if (epoch.ec != std::errc() || epoch.ptr != middle) return std::nullopt;
+    const char* place = middle;
+    const auto take = [&](std::int64_t& number) {
+        if (*place != '-') return false;
+        const auto [next, code] = std::from_chars(place + 1, end, number);
+        place = next;
+        return code == std::errc() && number >= 0;
+    };
+    if (!take(cursor.sequence) || (place != end && !take(cursor.purged)) || place != end) return std::nullopt;
     return cursor;
 }
 

@@ -35,5 +35,7 @@ int main() {
         measure("json, IPv6", encode::append_json, v6.event);
         measure("cef, IPv4", encode::append_cef, v4.event);
         measure("cef, IPv6", encode::append_cef, v6.event);
+        measure("ecs, IPv4", encode::append_ecs, v4.event);
+        measure("ecs, IPv6", encode::append_ecs, v6.event);
     }
 }

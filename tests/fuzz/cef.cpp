@@ -1,6 +1,6 @@
 // CEF: an event made of the input's bytes is encoded, and a strict reader of our own, written from the standard (OpenText CEF Implementation Standard
-// v27) and docs/events.md, must get back what went in: header, keys, escapes, lengths. Of the classes dmarc.failure, feedback.complaint, tls.failure,
-// source.reclassified and finding.* it checks the form only.
+// v27) and docs/siem.md, must get back what went in: header, keys, escapes, lengths. Of the classes dmarc.failure, feedback.complaint, tls.failure,
+// source.reclassified and finding.* it checks the form only. The JSON and the ECS document of the event must be strict JSON on one line.
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fuzz.hpp"
+#include "whosent/base/text.hpp"
 #include "whosent/export/encode.hpp"
 
 using namespace whosent;
@@ -230,6 +231,108 @@ Line read_line(const std::string& text) {
     return out;
 }
 
+// ---- a strict reader of JSON (RFC 8259), to which no name may stand twice in an object ----
+
+class Json {
+public:
+    explicit Json(const std::string& text) : text_(text) {}
+    // Path -> value of all strings.
+    std::map<std::string, Characters> read() {
+        value("");
+        check(at_ == text_.size(), "something behind the document");
+        return std::move(strings_);
+    }
+
+private:
+    static constexpr int kDeepest = 6;  // whosent.stream.dkim[].domain
+
+    void check(bool right, const char* what) const { fuzz::check(right, what, text_); }
+    char next() {
+        check(at_ < text_.size(), "the document ends early");
+        return text_[at_++];
+    }
+    char peek() const {
+        check(at_ < text_.size(), "the document ends early");
+        return text_[at_];
+    }
+    bool take(char c) {
+        if (peek() != c) return false;
+        ++at_;
+        return true;
+    }
+    Characters string() {
+        check(next() == '"', "no quote");
+        std::string raw;
+        while (true) {
+            const char c = next();
+            if (c == '"') break;
+            check(static_cast<unsigned char>(c) >= 0x20, "a control character in a string");
+            if (c != '\\') {
+                raw += c;
+                continue;
+            }
+            const char escaped = next();
+            constexpr std::string_view kEscapes = "\"\\/bfnrt", kMeant = "\"\\/\b\f\n\r\t";
+            if (escaped == 'u') {
+                check(next() == '0' && next() == '0', "an escape that we do not write");
+                const std::string digits{next(), next()};
+                check(digits.find_first_not_of("0123456789abcdef") == std::string::npos && digits[0] < '2', "an escape that we do not write");
+                raw += static_cast<char>(std::stoi(digits, nullptr, 16));
+            } else {
+                check(kEscapes.find(escaped) != std::string_view::npos, "an escape that JSON does not know");
+                raw += kMeant[kEscapes.find(escaped)];
+            }
+        }
+        return decode(raw);
+    }
+    void value(const std::string& path) {
+        check(++depth_ <= kDeepest, "too deep");
+        if (peek() == '"') {
+            strings_[path] = string();
+        } else if (take('{')) {
+            std::map<Characters, bool> names;
+            if (!take('}')) {
+                do {
+                    const Characters name = string();
+                    check(names.emplace(name, true).second, "a name twice in an object");
+                    check(next() == ':', "no colon");
+                    value(path + (path.empty() ? "" : ".") + std::string(name.begin(), name.end()));
+                } while (take(','));
+                check(next() == '}', "an object without end");
+            }
+        } else if (take('[')) {
+            check(peek() != ']', "an empty array");
+            do {
+                value(path);
+            } while (take(','));
+            check(next() == ']', "an array without end");
+        } else if (std::string_view(text_).substr(at_).starts_with("true") || std::string_view(text_).substr(at_).starts_with("false")) {
+            at_ += peek() == 't' ? 4 : 5;
+        } else {
+            take('-');
+            const std::size_t first = at_;
+            while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
+            check(at_ > first && (text_[first] != '0' || at_ == first + 1), "no value");
+        }
+        --depth_;
+    }
+
+    const std::string& text_;
+    std::size_t at_ = 0;
+    int depth_ = 0;
+    std::map<std::string, Characters> strings_;
+};
+
+void check_document(const Event& event, encode::Encoding encoding, const char* id, const char* name) {
+    std::string text = "before";
+    encode::append(text, event, encoding);
+    fuzz::check(text.starts_with("before{"), "what stood before is gone", text);
+    text.erase(0, 6);
+    fuzz::check(is_utf8(text), "not UTF-8", text);
+    auto strings = Json(text).read();
+    fuzz::check(strings[id] == decode(event.id) && strings[name] == decode(class_of(event)), "another id or class", text);
+}
+
 // ---- what should stand there ----
 
 struct Expected {
@@ -271,7 +374,8 @@ Expected expect(const RecordEvent& record) {
     }
     out.number("type", 1);
     const EventAttribution& attribution = record.attribution;
-    out.number("cn2", attribution.revision, "attribution_revision");
+    const bool aggregate = record.rows > 1;
+    if (!aggregate || attribution.revision != 0) out.number("cn2", attribution.revision, "attribution_revision");
     out.text("sourceServiceName", attribution.sender, kText);
     out.text("flexString1", name_of(attribution.verdict), kText, "verdict");
     out.text("reason", attribution.reason, kText);
@@ -297,7 +401,7 @@ Expected expect(const RecordEvent& record) {
     out.text("cs2", domain_of(record.domain), kCustom, "policy_domain");
     out.text("cs4", result_of(record.spf_domain, record.spf_scope, record.spf_result), kCustom, "spf");
     out.text("cs5", record.org_name, kCustom, "reporter");
-    out.text("cs6", to_hex(record.stream), kCustom, "stream_id");
+    if (!aggregate || record.stream != Key128{}) out.text("cs6", to_hex(record.stream), kCustom, "stream_id");
     out.text("flexString2", record.report_id, kText, "report_id");
     std::vector<std::string> list;
     for (const EventDkim& dkim : record.dkim) list.push_back(result_of(dkim.domain, dkim.selector, dkim.result));
@@ -307,7 +411,7 @@ Expected expect(const RecordEvent& record) {
         list.push_back(std::string(reason.type) + (reason.comment.empty() ? "" : ":" + std::string(reason.comment)));
     }
     out.set("requestContext", joined(list, 2048));
-    std::string words = "report:" + std::to_string(record.report) + " authenticity:" + std::string(name_of(record.authenticity)) +
+    std::string words = (aggregate && record.report == 0 ? "" : "report:" + std::to_string(record.report) + " ") + "authenticity:" + std::string(name_of(record.authenticity)) +
                         " superseded:" + (record.superseded ? "true" : "false");
     const auto word = [&](std::string_view name, const auto& value) {
         if (value) words += " " + std::string(name) + ":" + std::string(name_of(*value));
@@ -316,7 +420,7 @@ Expected expect(const RecordEvent& record) {
     word("sp", record.sp);
     word("np", record.np);
     if (record.pct) words += " pct:" + std::to_string(*record.pct);
-    words += " row:" + std::to_string(static_cast<std::int64_t>(record.ordinal));
+    words += aggregate ? " rows:" + std::to_string(record.rows) : " row:" + std::to_string(static_cast<std::int64_t>(record.ordinal));
     word("evaluated_dkim", record.evaluated_dkim);
     word("evaluated_spf", record.evaluated_spf);
     words += " adkim:" + std::string(name_of(record.adkim)) + " aspf:" + std::string(name_of(record.aspf));
@@ -362,6 +466,10 @@ Line check_form(const Event& event) {
     encode::append_cef(text, event);
     fuzz::check(text.starts_with("beforeCEF:0|"), "what stood before is gone", text);
     text.erase(0, 6);
+    check_document(event, encode::Encoding::ecs, "event.id", "event.action");
+    // A row's detail stands in its JSON as it is: its writer answers for that.
+    const auto* record = std::get_if<RecordEvent>(&event.body);
+    if (record == nullptr || !record->detail.starts_with('{')) check_document(event, encode::Encoding::json, "id", "class");
     Line line = read_line(text);
     fuzz::check(line.header[0] == U"CEF:0" && line.header[1] == U"whosent" && line.header[2] == U"whosent", "the header's beginning", text);
     fuzz::check(line.header[4] == decode(class_of(event)), "the class", text);
@@ -542,6 +650,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     body.attribution.candidates = candidates;
     body.dkim = dkim;
     body.reasons = reasons;
+    if (bytes.coin()) {
+        body.rows = bytes.number();
+        if (bytes.coin()) body.stream = {};
+    }
     event.body = body;
     check_event(event, expect(body));
     return fuzz::kUsed;

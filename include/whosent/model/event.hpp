@@ -62,6 +62,9 @@ struct RecordEvent : EventStream {
     // row
     std::uint64_t ordinal = 0;
     std::optional<std::int64_t> count;
+    // Above 1: not one row, but what a sink's daily aggregation made of that many: `count` is their sum, begin and end embrace their windows, and what they do not share (stream,
+    // report, ...) is empty.
+    std::int64_t rows = 1;
     std::optional<Disposition> disposition;
     std::optional<DmarcResult> evaluated_dkim, evaluated_spf;  // policy_evaluated, the reporter's word
     std::span<const EventReason> reasons;
@@ -166,6 +169,14 @@ struct Event {
     std::variant<RecordEvent, QuarantineEvent, ArfEvent, TlsFailureEvent, ReclassifiedEvent, FindingEvent> body;
 };
 
-[[nodiscard]] std::string_view class_of(const Event& event) noexcept;  // "dmarc.record", ...
+enum class EventClass : std::uint8_t {
+    dmarc_record, dmarc_failure, feedback_complaint, tls_failure, source_reclassified, finding_opened, finding_updated, finding_closed, report_quarantined
+};
+inline constexpr EventClass kEventClasses[] = {EventClass::dmarc_record,        EventClass::dmarc_failure,  EventClass::feedback_complaint,
+                                               EventClass::tls_failure,         EventClass::source_reclassified, EventClass::finding_opened,
+                                               EventClass::finding_updated,     EventClass::finding_closed, EventClass::report_quarantined};
+[[nodiscard]] EventClass event_class(const Event& event) noexcept;
+[[nodiscard]] std::string_view name_of(EventClass) noexcept;           // "dmarc.record", ...
+[[nodiscard]] std::string_view class_of(const Event& event) noexcept;  // the name of its class
 
 }  // namespace whosent

@@ -18,15 +18,18 @@
 #include "whosent/base/result.hpp"
 #include "whosent/base/time.hpp"
 #include "whosent/dns/answer.hpp"
+#include "whosent/model/access_token.hpp"
 #include "whosent/model/aggregate_report.hpp"
 #include "whosent/model/arf_report.hpp"
 #include "whosent/model/collector_state.hpp"
 #include "whosent/model/diagnostic.hpp"
 #include "whosent/model/event.hpp"
+#include "whosent/model/event_filter.hpp"
 #include "whosent/model/finding.hpp"
 #include "whosent/model/inventory.hpp"
 #include "whosent/model/raw_message.hpp"
 #include "whosent/model/reporting_history.hpp"
+#include "whosent/model/sink_state.hpp"
 #include "whosent/model/tls_report.hpp"
 #include "whosent/model/verdict.hpp"
 #include "whosent/store/row_spool.hpp"
@@ -194,6 +197,9 @@ struct FindingsOutcome {
 struct Cursor {
     std::uint64_t epoch = 0;
     std::int64_t sequence = 0;  // of the last event read
+    // The highest sequence that had been purged when the cursor was made: its reader knows that events up to there may be gone. What is purged later, and lies behind the
+    // cursor, makes it expire, once.
+    std::int64_t purged = 0;
     [[nodiscard]] std::string to_string() const;
     [[nodiscard]] static std::optional<Cursor> parse(std::string_view text) noexcept;
 };
@@ -267,6 +273,11 @@ struct EventQuery {
     // For how long events wait for the attribution of their stream: nothing is given from the first on whose stream is unsettled and that is younger. A reader
     // waits as long as the last settle() of the store said, if that is longer.
     Seconds attribution_deadline = 0;
+    EventFilter filter;                  // only these are handed out; `limit` counts them alone
+    // At most so many events are looked at, wanted or not; 0 = all. Classes that the filter leaves out are not looked at, and cost nothing.
+    std::size_t scan = 0;
+    std::optional<std::int64_t> last;    // nothing with a higher sequence
+    std::optional<Seconds> until;        // nothing from the first event on that was published then or later
 };
 
 struct DomainRow {
@@ -442,11 +453,25 @@ public:
     [[nodiscard]] virtual Result<QuarantineRow> quarantine_entry(std::int64_t id) = 0;
     // gzip of the whole message; not_found where it is kept at its origin.
     [[nodiscard]] virtual Result<std::string> quarantine_content(std::int64_t id) = 0;
-    // Events after `query.after` in order, up to the watermark. Returns the cursor of the last one handed out, or `after` itself. An event is the same at every reading.
-    // Error cursor_expired: another epoch, or a place that does not exist.
+    // Events after `query.after` in order, up to the watermark. An event is the same at every reading. Returns the cursor of the last one looked at, wanted or not; where none is
+    // left up to watermark, `last` and `until`, that place, even if what stood there is gone (never one before `after`). It may end early, after some were looked at: where a
+    // purge came between two pages.
+    // Error cursor_expired: another epoch, or events behind the cursor were purged after it was made; detail is the cursor to go on with, at which nothing else is lost.
+    // invalid_argument: a place that does not exist.
     [[nodiscard]] virtual Result<Cursor> events(const EventQuery& query, FunctionRef<bool(const Event&)> event) = 0;
     // The last sequence that events() gives now.
     [[nodiscard]] virtual Result<std::int64_t> watermark(Seconds attribution_deadline) = 0;
+    // The place before the first event that was published at `time` or later (of equal times the first); the last place where there is none. Fast in a store of any size, as
+    // events come in the order of their publication; where the clock was set back in between it may be any place before which one is older and after which one is not.
+    [[nodiscard]] virtual Result<Cursor> place_at(Seconds time) = 0;
+    // Of what a cursor may hold: {epoch, sequence of the last event, highest sequence purged}.
+    [[nodiscard]] virtual Result<Cursor> end() = 0;
+    // Changes when another process or thread has committed something: what was read before may be old.
+    [[nodiscard]] virtual Result<std::uint64_t> version() = 0;
+    [[nodiscard]] virtual Result<std::vector<SinkState>> sinks() = 0;  // by name
+    // Newest first; at most `limit`, 0 = all.
+    [[nodiscard]] virtual Result<std::vector<DeadLetter>> dead_letters(std::string_view sink, std::size_t limit) = 0;
+    [[nodiscard]] virtual Result<std::vector<AccessToken>> tokens() = 0;  // newest first, those that are revoked included
     // By domain, then messages, most first.
     [[nodiscard]] virtual Result<std::vector<ConclusionRow>> conclusions(const ConclusionQuery& query) = 0;
     // By id. The callback may not use the store.
@@ -502,6 +527,17 @@ public:
     [[nodiscard]] virtual Result<void> set_judged_by(const Key128& key) = 0;
     // In the place of those of the same names. Durable on return.
     [[nodiscard]] virtual Result<void> put_collectors(std::span<const CollectorState> collectors) = 0;
+    // In the place of those of the same names, with the letters, in one transaction; durable on return. Of a state with an older generation than the store's the position is not
+    // kept, and generation and letters stay as they are; counters, errors and times are. Of the letters of a sink the newest 100,000 are kept.
+    [[nodiscard]] virtual Result<void> put_deliveries(std::span<const SinkState> sinks, std::span<const DeadLetter> letters) = 0;
+    // The sink sends again what comes after `sequence`: sets its position and raises its generation. False: no sink has that name. invalid_argument: no place is there. Durable on
+    // return.
+    [[nodiscard]] virtual Result<bool> replay(std::string_view sink, std::int64_t sequence) = 0;
+    [[nodiscard]] virtual Result<void> add_token(const AccessToken& token) = 0;  // invalid_argument: its id is taken
+    // False: no token has that id, or it is revoked already.
+    [[nodiscard]] virtual Result<bool> revoke_token(std::string_view id) = 0;
+    // When they were used last, by id; those that are gone are passed over, and a time before the one that is kept changes nothing.
+    [[nodiscard]] virtual Result<void> put_token_uses(std::span<const std::pair<std::string, Seconds>> uses) = 0;
     // Each in one transaction, durable on return.
     // Opens findings whose key no finding has that is not closed, with an event of class finding.opened. Of the others last_seen goes forth, and where rule, severity, subject,
     // domain, text or evidence is another they take it, with an event finding.updated; first_seen and state stay. first_seen and last_seen of 0 are now; `state` is not

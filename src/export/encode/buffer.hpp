@@ -39,7 +39,7 @@ public:
     Buffer& operator=(const Buffer&) = delete;
 
     void need(std::size_t bytes) {
-        if (static_cast<std::size_t>(end_ - cursor_) < bytes) grow(bytes);
+        if (static_cast<std::size_t>(end_ - cursor_) < bytes) [[unlikely]] grow(bytes);
     }
     // The caller has room, and says with `written` how far it came.
     [[nodiscard]] char* cursor() noexcept { return cursor_; }
@@ -74,7 +74,7 @@ public:
 private:
     static constexpr std::size_t kFirstRoom = 2048;  // bytes
 
-    void grow(std::size_t bytes) {
+    [[gnu::noinline]] void grow(std::size_t bytes) {
         const std::size_t used = size();
         out_.resize(used + bytes + kFirstRoom);
         cursor_ = out_.data() + used;

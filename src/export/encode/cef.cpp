@@ -3,6 +3,7 @@
 #include "export/encode/buffer.hpp"
 #include "export/encode/fields.hpp"
 #include "export/encode/numbers.hpp"
+#include "export/encode/plain.hpp"
 #include "export/encode/utf8.hpp"
 #include "whosent/export/encode.hpp"
 
@@ -37,12 +38,6 @@ constexpr auto cef_fragments(const Fields& fields) {
 constexpr auto kEventCef = cef_fragments(kEventFields);
 template <class Body>
 constexpr auto kBodyCef = cef_fragments(fields_of<Body>());
-
-constexpr auto kPlain = [] {
-    std::array<bool, 256> plain{};
-    for (std::size_t c = 0x20; c < 0x7F; ++c) plain[c] = c != '=' && c != '\\';
-    return plain;
-}();
 
 // What follows the backslash; 0: not escaped. A pipe stays as it is: it means something in the header only.
 char escape_of(unsigned char c) noexcept {
@@ -79,7 +74,7 @@ public:
         while (at < end) {
             const char* const plain_end = at + std::min(static_cast<std::size_t>(end - at), room_);
             const char* const plain = at;
-            while (at < plain_end && kPlain[static_cast<unsigned char>(*at)]) *out++ = *at++;
+            copy_plain<'=', '\\', '\x7f'>(out, at, plain_end);
             room_ -= static_cast<std::size_t>(at - plain);
             if (at == end) break;
 
@@ -155,7 +150,10 @@ void append_value(Buffer& buffer, const Value& value, std::size_t limit) {
     switch (value.kind) {
         case Value::Kind::absent:
         case Value::Kind::authentication:  // no key has room for it
-        case Value::Kind::object: return;
+        case Value::Kind::object:
+        case Value::Kind::hosts:  // these are ECS'
+        case Value::Kind::mailboxes:
+        case Value::Kind::dkim_hosts: return;
         case Value::Kind::text: {
             Text(buffer, limit).add(value.text);
             return;
@@ -228,7 +226,7 @@ void append_words(Buffer& buffer, const Fields& fields, const Fragments& fragmen
     const std::size_t before = buffer.size();
     buffer.add(std::string_view(" msg="));
     const std::size_t first = buffer.size();
-    std::size_t counted = first, used = 0;
+    std::size_t counted = first, used = 0;  // what stands before `counted` is `used` wide
     for (std::size_t i = 0; i < fields.size(); ++i) {
         if (!is_word(fields[i].cef)) continue;
         const Value value = fields[i].get(body);
@@ -237,40 +235,24 @@ void append_words(Buffer& buffer, const Fields& fields, const Fragments& fragmen
         if (begin > first) buffer.add(' ');
         buffer.add(fragments[i]);
         const std::size_t start = buffer.size();
-        used += width_of(buffer.since(counted));
-        counted = start;
-        append_value(buffer, value, std::min<std::size_t>(fields[i].cef.limit, used < kMsgLimit ? kMsgLimit - used : 0));
+        // Counted only where it may matter: nothing is wider than its bytes, but for an escape.
+        std::size_t room = fields[i].cef.limit;
+        const std::size_t longest = value.kind == Value::Kind::text ? std::min(room, 2 * value.text.size()) : room;
+        if (start - first + longest > kMsgLimit) {
+            used += width_of(buffer.since(counted));
+            counted = start;
+            room = std::min<std::size_t>(room, used < kMsgLimit ? kMsgLimit - used : 0);
+        }
+        append_value(buffer, value, room);
         while (buffer.size() > start && buffer.back() == ' ') buffer.cut(buffer.size() - 1);
         if (buffer.size() > start) continue;
-        used -= start - begin;  // a blank and a word of our own, in ASCII
+        if (counted == start) {
+            used -= start - begin;  // a blank and a word of our own, in ASCII
+            counted = begin;
+        }
         buffer.cut(begin);
-        counted = begin;
     }
     if (buffer.size() == first) buffer.cut(before);
-}
-
-std::string_view human_name(const RecordEvent& record) noexcept {
-    switch (record.alignment.judgement) {
-        case Judgement::pass: return "DMARC pass";
-        case Judgement::forwarded: return "DMARC fail, forwarded";
-        case Judgement::mailing_list: return "DMARC fail, mailing list";
-        case Judgement::fail: break;
-    }
-    return "DMARC fail";
-}
-std::string_view human_name(const QuarantineEvent&) noexcept { return "Report could not be read"; }
-std::string_view human_name(const ArfEvent& arf) noexcept {
-    return arf.kind == ArfEvent::Kind::failure ? "Authentication failure reported" : "Complaint about a mail";
-}
-std::string_view human_name(const TlsFailureEvent&) noexcept { return "TLS failure reported"; }
-std::string_view human_name(const ReclassifiedEvent&) noexcept { return "Source reclassified"; }
-std::string_view human_name(const FindingEvent& finding) noexcept {
-    switch (finding.kind) {
-        case FindingEvent::Kind::opened: return "Finding opened";
-        case FindingEvent::Kind::updated: return "Finding updated";
-        case FindingEvent::Kind::closed: break;
-    }
-    return "Finding closed";
 }
 
 // CEF:0|vendor|product|version|event class|name|severity| - all of our own making, so that there is nothing to escape.
@@ -283,7 +265,7 @@ void append_header(Buffer& buffer, const Event& event, const Body& body) {
     buffer.add('|');
     buffer.add(human_name(body));
     buffer.add('|');
-    buffer.add(severity_of(body));
+    buffer.add(std::int64_t{severity_of(body)});
     buffer.add('|');
 }
 

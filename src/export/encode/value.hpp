@@ -1,6 +1,7 @@
 // Value: one field of an event on its way into an encoding. It points into the event and does not outlive it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -22,12 +23,27 @@ inline constexpr Seconds kLastTime = 253'402'300'799;
 
 // Written like the name of a host: labels of letters, digits, hyphens and underscores with dots between them.
 [[nodiscard]] constexpr bool is_domain(std::string_view text) noexcept {
-    constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-    return text.contains('.') && text.find_first_not_of(kCharacters) == std::string_view::npos;
+    constexpr auto kIsCharacter = [] {
+        std::array<bool, 256> is_character{};
+        for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")) is_character[static_cast<unsigned char>(c)] = true;
+        return is_character;
+    }();
+    bool dot = false;
+    for (const char c : text) {
+        if (!kIsCharacter[static_cast<unsigned char>(c)]) return false;
+        dot = dot || c == '.';
+    }
+    return dot;
+}
+
+// Something before an @, and a domain behind it.
+[[nodiscard]] inline bool is_mailbox(std::string_view text) noexcept {
+    const std::string_view domain = domain_part(text);
+    return text.size() > domain.size() + 1 && is_domain(domain);
 }
 
 struct Value {
-    enum class Kind : std::uint8_t { absent, text, number, boolean, time, address, key, dkim, spf, reasons, texts, domains, authentication, evidence, object };
+    enum class Kind : std::uint8_t { absent, text, number, boolean, time, address, key, dkim, spf, reasons, texts, domains, hosts, mailboxes, dkim_hosts, authentication, evidence, object };
 
     Kind kind = Kind::absent;
     union {
@@ -35,10 +51,10 @@ struct Value {
         std::int64_t number;    // number, boolean; time: Seconds
         const IpAddress* address;
         const Key128* key;
-        std::span<const EventDkim> dkim;
+        std::span<const EventDkim> dkim;  // dkim and dkim_hosts
         const EventStream* spf;
         std::span<const EventReason> reasons;
-        std::span<const std::string_view> texts;  // texts and domains; an element may be empty, then it is left out
+        std::span<const std::string_view> texts;  // texts, domains, hosts, mailboxes; elements that the kind does not take are left out
         std::span<const EventAuthentication> authentication;
         std::span<const EventEvidence> evidence;
     };
@@ -98,6 +114,34 @@ struct Value {
         value.texts = texts;
         for (const std::string_view element : texts) {
             if (!domain_part(element).empty()) value.kind = Kind::domains;
+        }
+        return value;
+    }
+    // What is written like a domain, and of lists the elements that are; for formats that know of nothing else.
+    [[nodiscard]] static Value host(std::string_view text) { return is_domain(domain_part(text)) ? Value(domain_part(text)) : Value(); }
+    [[nodiscard]] static Value hosts(std::span<const std::string_view> texts) {
+        Value value;
+        value.texts = texts;
+        for (const std::string_view element : texts) {
+            if (is_domain(domain_part(element))) value.kind = Kind::hosts;
+        }
+        return value;
+    }
+    [[nodiscard]] static Value hosts(std::span<const EventDkim> dkim) {
+        Value value;
+        value.dkim = dkim;
+        for (const EventDkim& one : dkim) {
+            if (is_domain(domain_part(one.domain))) value.kind = Kind::dkim_hosts;
+        }
+        return value;
+    }
+    // The same for addresses of mail.
+    [[nodiscard]] static Value mailbox(std::string_view text) { return is_mailbox(text) ? Value(text) : Value(); }
+    [[nodiscard]] static Value mailboxes(std::span<const std::string_view> texts) {
+        Value value;
+        value.texts = texts;
+        for (const std::string_view element : texts) {
+            if (is_mailbox(element)) value.kind = Kind::mailboxes;
         }
         return value;
     }

@@ -3,6 +3,7 @@
 // their last use. Events are rendered from what they tell of and go with it; those of the quarantine, of reclassified sources and of findings, which outlive
 // what they tell of, go when the aggregate reports of their time do (the quarantine's also with the quarantine). So do answers of DNS and
 // findings that are closed. Approvals, collectors and what is found still stay.
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -84,8 +85,13 @@ Result<PurgeResult> SqliteWriter::purge_older_than(DataKind kind, Seconds cutoff
     for (const LoneEvents& events : kLoneEvents) {
         if (!goes_with(events, kind)) continue;
         // few: one for each message that could not be read, or source that turned out to be another
+        Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::write));
+        const std::int64_t last = WHOSENT_TRY(database_->integer("SELECT max(sequence) FROM " + std::string(events.table) + " WHERE stored < ?", cutoff));
+        WHOSENT_CHECK(tell_purged(last));
         WHOSENT_CHECK(database_->run("DELETE FROM " + std::string(events.table) + " WHERE stored < ?", cutoff));
-        result.events += database_->changes();
+        const std::int64_t removed = database_->changes();
+        WHOSENT_CHECK(transaction.commit());
+        result.events += removed;
     }
     if (kind == DataKind::aggregate) {
         WHOSENT_CHECK(database_->run("DELETE FROM finding WHERE state = ? AND last_seen < ?", FindingState::closed, cutoff));
@@ -144,10 +150,16 @@ Result<void> SqliteWriter::purge_some(std::vector<std::int64_t>& reports, PurgeR
     return settle_sources();
 }
 
+Result<void> SqliteWriter::tell_purged(std::int64_t sequence) {
+    return database_->run("UPDATE meta SET value = ?1 WHERE key = 'purged_through' AND value < ?1", sequence);
+}
+
 Result<void> SqliteWriter::purge_report(std::int64_t report, PurgeResult& result) {
     // it may have gone already, with the revision that superseded it
     if (WHOSENT_TRY(database_->integer("SELECT id FROM report WHERE id = ?", report)) == 0) return {};
     WHOSENT_CHECK(uncount_report(report, true));
+    const std::int64_t last = WHOSENT_TRY(database_->integer("SELECT first_sequence + rows - 1 FROM report WHERE id = ? AND rows > 0", report));
+    WHOSENT_CHECK(tell_purged(last));
     WHOSENT_CHECK(
         database_->run("DELETE FROM record WHERE sequence BETWEEN (SELECT first_sequence FROM report WHERE id = ?1) AND "
                        "(SELECT first_sequence + rows - 1 FROM report WHERE id = ?1)",
@@ -162,12 +174,13 @@ Result<bool> SqliteWriter::purge_some_arf(bool failures, Seconds cutoff, ArfPlac
         std::int64_t id;
         Seconds at;
         StreamPlace place;
+        std::int64_t sequence;  // 0: it makes no event
     };
     std::vector<Old> old;
     Statement& query = *WHOSENT_TRY(database_->statement(
-        "SELECT id, at, stream, source FROM arf WHERE (at, id) > (?, ?) AND at < ? AND (kind = 0) = ? ORDER BY at, id LIMIT ?"));
+        "SELECT id, at, stream, source, sequence FROM arf WHERE (at, id) > (?, ?) AND at < ? AND (kind = 0) = ? ORDER BY at, id LIMIT ?"));
     query.bind(from.at, from.id, cutoff, failures, options_.purge_rows);
-    while (WHOSENT_TRY(query.step())) old.push_back({query.integer(0), query.integer(1), {query.integer(2), query.integer(3)}});
+    while (WHOSENT_TRY(query.step())) old.push_back({query.integer(0), query.integer(1), {query.integer(2), query.integer(3)}, query.integer(4)});
     if (old.empty()) return false;
     for (const Old& report : old) {
         WHOSENT_CHECK(flush_if_full());
@@ -177,6 +190,7 @@ Result<bool> SqliteWriter::purge_some_arf(bool failures, Seconds cutoff, ArfPlac
         WHOSENT_CHECK(database_->run("DELETE FROM arf WHERE id = ?", report.id));
         ++(failures ? result.failures : result.feedback);
     }
+    WHOSENT_CHECK(tell_purged(std::ranges::max(old, {}, &Old::sequence).sequence));
     from = {old.back().at, old.back().id};
     WHOSENT_CHECK(settle_sources());
     return true;
@@ -197,6 +211,8 @@ Result<bool> SqliteWriter::purge_some_tls(std::vector<std::int64_t>& reports, Pu
 }
 
 Result<void> SqliteWriter::purge_tls_report(std::int64_t report, std::int64_t& rows, PurgeResult& result) {
+    const std::int64_t last = WHOSENT_TRY(database_->integer("SELECT first_sequence + failures - 1 FROM tls_report WHERE id = ? AND failures > 0", report));
+    WHOSENT_CHECK(tell_purged(last));
     WHOSENT_CHECK(
         database_->run("DELETE FROM tls_failure WHERE sequence >= (SELECT first_sequence FROM tls_report WHERE id = ?1) AND "
                        "sequence < (SELECT first_sequence + failures FROM tls_report WHERE id = ?1)",

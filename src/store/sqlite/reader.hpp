@@ -9,6 +9,7 @@
 
 #include "store/sqlite/conclusions.hpp"
 #include "store/sqlite/database.hpp"
+#include "store/sqlite/reader_cache.hpp"
 #include "store/sqlite/record_flags.hpp"
 #include "whosent/store/store.hpp"
 
@@ -46,21 +47,39 @@ public:
     [[nodiscard]] Result<Key128> judged_by() override;
     [[nodiscard]] Result<std::vector<CollectorState>> collectors() override;
     [[nodiscard]] Result<std::vector<FindingRow>> findings(const FindingQuery& query) override;
+    [[nodiscard]] Result<Cursor> place_at(Seconds time) override;
+    [[nodiscard]] Result<Cursor> end() override;
+    [[nodiscard]] Result<std::uint64_t> version() override;
+    [[nodiscard]] Result<std::vector<SinkState>> sinks() override;
+    [[nodiscard]] Result<std::vector<DeadLetter>> dead_letters(std::string_view sink, std::size_t limit) override;
+    [[nodiscard]] Result<std::vector<AccessToken>> tokens() override;
     [[nodiscard]] Result<std::vector<ReportingHistory>> reporters(Seconds since) override;
     [[nodiscard]] Result<std::vector<std::string>> verify() override;
     [[nodiscard]] Result<void> backup(const std::string& path, FunctionRef<void(double part_done)> progress) override;
     [[nodiscard]] Result<PurgeResult> count_older_than(DataKind kind, Seconds cutoff) override;
 
 private:
-    // A stream with its texts, as an event shows it. The texts lie in names_.
-    struct ResolvedStream {
-        Key128 key{};
-        std::optional<IpAddress> ip;
-        std::string_view header_from, envelope_from, dkim, spf_domain, spf_scope, spf_result;
-        StreamModes modes;
-        // as they were when `settled` was settled_
-        std::int64_t conclusion = 0, attribution = 0, settled = 0;
+    // A text of `name`, and what it says where it is a list; split when that is asked for first.
+    struct Name {
+        std::string text;
+        std::vector<EventDkim> dkim;
+        std::vector<EventReason> reasons;
+        std::uint32_t number = 0;  // in names_
+        bool dkim_split = false, reasons_split = false;
     };
+    // A stream as an event shows it, small: they are many. What counts up far slower than streams do has 32 bits.
+    struct ResolvedStream {
+        std::int64_t id = 0;
+        Key128 key{};
+        IpAddress ip;
+        std::uint32_t header_from = 0, envelope_from = 0, dkim = 0, spf_domain = 0, spf_scope = 0, spf_result = 0;  // in names_
+        // as they were when `settled` was settled_
+        std::uint32_t conclusion = 0, attribution = 0, settled = 0;
+        bool has_ip = false, whole = false;  // not whole: of the texts header_from alone, and no address
+        std::uint8_t modes = 0;              // StreamModes
+        [[nodiscard]] std::optional<IpAddress> source_ip() const { return has_ip ? std::optional(ip) : std::nullopt; }
+    };
+    static_assert(sizeof(ResolvedStream) == 80);
     // A row of `stream_revision`.
     struct StreamRevision {
         std::int64_t sequence, revision, conclusion;
@@ -70,6 +89,7 @@ private:
     struct KeptConclusion {
         Conclusion conclusion;
         std::vector<std::string_view> candidates;
+        EventAttribution shown;  // but for revision and state
     };
     // The report that a record belongs to.
     struct ReportContext {
@@ -80,6 +100,8 @@ private:
         std::optional<Policy> p, sp, np;
         std::optional<int> pct;
         bool came_superseded = false;
+        bool wanted = true;  // false: the reader wants none of its rows
+        [[nodiscard]] bool has(std::int64_t sequence) const { return sequence >= first_sequence && sequence < first_sequence + rows; }
         std::string id_prefix;  // what the ids of its events are hashed from, but for the ordinal
     };
 
@@ -109,8 +131,11 @@ private:
     };
 
     [[nodiscard]] Error not_found(std::string message) const;
-    [[nodiscard]] Result<const std::string*> name(std::int64_t id);  // valid until forget_old()
-    [[nodiscard]] Result<ResolvedStream*> stream(std::int64_t id);  // valid until forget_old()
+    [[nodiscard]] Result<Name*> whole_name(std::int64_t id);         // valid until forget_old()
+    [[nodiscard]] Result<const std::string*> name(std::int64_t id);  // the same
+    // Valid until the next. Not `whole`: what tells whether its rows are wanted is enough, and is one look into the store.
+    [[nodiscard]] Result<ResolvedStream*> stream(std::int64_t id, bool whole = true);
+    [[nodiscard]] Result<ResolvedStream*> read_streams(std::int64_t id, bool whole);
     [[nodiscard]] Result<const KeptConclusion*> conclusion(std::int64_t id);  // the same
     // At the beginning of a transaction that asks for attributions: what is remembered of them may be void.
     [[nodiscard]] Result<void> look_for_settlements();
@@ -123,19 +148,54 @@ private:
     [[nodiscard]] Result<std::string_view> text_of(const Statement& row, int column);
     // Between pages: what is remembered is bounded.
     void forget_old();
+    [[nodiscard]] bool remembers_much() const;  // forget_old() has something to do
 
     // The report of the record `sequence`; false: none (it was purged).
     [[nodiscard]] Result<bool> load_report(std::int64_t sequence);
-    // Calls `event` for the records of the current page. False: `event` said stop.
-    [[nodiscard]] Result<bool> give_record(const Statement& row, FunctionRef<bool(const Event&)> event);
-    [[nodiscard]] Result<bool> give_quarantine_event(const Statement& row, FunctionRef<bool(const Event&)> event);
-    [[nodiscard]] Result<bool> give_arf(const Statement& row, FunctionRef<bool(const Event&)> event);
-    [[nodiscard]] Result<bool> give_reclassification(const Statement& row, FunctionRef<bool(const Event&)> event);
-    [[nodiscard]] Result<bool> give_finding_event(const Statement& row, FunctionRef<bool(const Event&)> event);
-    [[nodiscard]] Result<bool> give_tls_failure(const Statement& row, FunctionRef<bool(const Event&)> event);
-    // Fills in what all events of a stream have; it lies in its memory and dkim_.
-    [[nodiscard]] Result<const ResolvedStream*> show_stream(std::int64_t stream, std::int64_t sequence, EventStream& event);
-    [[nodiscard]] Result<Cursor> check_cursor(const std::optional<Cursor>& after);
+    // What became of an event.
+    enum class Given { go_on, stop, not_looked_at };
+    // Who reads events(), and what he wants of them.
+    class Receiver {
+    public:
+        // Both outlive it.
+        Receiver(const EventQuery& query, FunctionRef<bool(const Event&)> give);
+        // False: events of these classes need not be read.
+        [[nodiscard]] bool may_want(std::span<const EventClass> classes) const;
+        [[nodiscard]] bool wants_everything() const { return everything_; }
+        // Of a row, by the report alone.
+        [[nodiscard]] bool may_want_report(const Event& row) const;
+        enum class Look { wanted, passed_over, behind };  // behind: nothing is given from here on
+        [[nodiscard]] Look look(const Event& event) const;
+        [[nodiscard]] Given give(const Event& event);
+        [[nodiscard]] Given take(const Event& event);  // looks, and gives what is wanted
+
+    private:
+        const EventQuery& query_;
+        FunctionRef<bool(const Event&)> give_;
+        bool everything_;
+        EventFilter domains_;  // that part of the filter
+        Seconds until_;
+        std::size_t given_ = 0;
+    };
+    [[nodiscard]] Result<Given> give_record(const Statement& row, Receiver& to);
+    [[nodiscard]] Result<Given> give_quarantine_event(const Statement& row, Receiver& to);
+    [[nodiscard]] Result<Given> give_arf(const Statement& row, Receiver& to);
+    [[nodiscard]] Result<Given> give_reclassification(const Statement& row, Receiver& to);
+    [[nodiscard]] Result<Given> give_finding_event(const Statement& row, Receiver& to);
+    [[nodiscard]] Result<Given> give_tls_failure(const Statement& row, Receiver& to);
+    // Fills in what all events of a stream have, but for the attribution. `from` is whole.
+    void show_stream(const ResolvedStream& from, EventStream& event);
+    [[nodiscard]] static std::span<const EventDkim> dkim_of(Name& name);
+    // By a column as text_of() takes it.
+    [[nodiscard]] Result<std::span<const EventReason>> reasons_of(const Statement& row, int column);
+    // In digest_; valid until the next.
+    [[nodiscard]] std::string_view event_id(std::string_view identity);
+    // Within a transaction, of all three. {epoch, last sequence, purged_through}.
+    [[nodiscard]] Result<Cursor> last_place();
+    // The last sequence before the first event that was published at `time` or later; `last` where that comes first.
+    [[nodiscard]] Result<std::int64_t> last_before(Seconds time, std::int64_t last);
+    // Where to go on after `after`; `last` as of last_place().
+    [[nodiscard]] Result<Cursor> check_cursor(const std::optional<Cursor>& after, const Cursor& last);
 
     // `row` by kArfColumns.
     [[nodiscard]] Result<ArfEntry> read_arf(const Statement& row);
@@ -188,16 +248,21 @@ private:
 
     std::unique_ptr<Database> database_;
     const Clock& clock_;
-    std::unordered_map<std::int64_t, std::string> names_;
-    std::unordered_map<std::int64_t, KeptConclusion> conclusions_;  // they do not change
-    std::unordered_map<std::int64_t, std::vector<StreamRevision>> revisions_;
-    std::int64_t settled_ = 0;
-    std::unordered_map<std::int64_t, ResolvedStream> streams_;
+    // A stream may come again after any number of others. 2^18 of 80 bytes: 20 MB.
+    static constexpr int kStreamBits = 18;
+    IdTable<Name> names_;
+    std::size_t name_bytes_ = 0;
+    IdTable<KeptConclusion> conclusions_;  // they do not change
+    IdTable<std::vector<StreamRevision>> revisions_;
+    std::uint32_t settled_ = 0;
+    PlaceTable<ResolvedStream, kStreamBits> streams_;
+    std::int64_t runs_end_ = 0, run_ = 1, lone_ = 0;  // where the last run of streams ended that were read together, its length, and the stream that was read last
     ReportContext context_;
     TlsContext tls_;
+    Event record_event_;  // of the report context_ and the row at hand
     std::vector<EventReason> reasons_;
-    std::vector<EventDkim> dkim_;
     std::string scratch_;
+    char digest_[40];
 };
 
 }  // namespace whosent::store::sqlite

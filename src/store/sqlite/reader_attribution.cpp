@@ -39,7 +39,7 @@ Reader::PastAnswer read_answer(const Statement& row, std::string_view name, dns:
 }  // namespace
 
 Result<void> SqliteReader::look_for_settlements() {
-    const std::int64_t settled = WHOSENT_TRY(database_->integer("SELECT value FROM meta WHERE key = 'settled'"));
+    const auto settled = static_cast<std::uint32_t>(WHOSENT_TRY(database_->integer("SELECT value FROM meta WHERE key = 'settled'")));
     if (settled == settled_) return {};
     settled_ = settled;
     revisions_.clear();  // streams_ say themselves how old they are
@@ -47,48 +47,50 @@ Result<void> SqliteReader::look_for_settlements() {
 }
 
 Result<const SqliteReader::KeptConclusion*> SqliteReader::conclusion(std::int64_t id) {
-    const auto [place, added] = conclusions_.try_emplace(id);
-    KeptConclusion& kept = place->second;
-    if (!added || id == 0) return &kept;
+    if (const KeptConclusion* const found = conclusions_.find(id)) return found;
     Statement& query = *WHOSENT_TRY(database_->statement(
         "SELECT verdict, confidence, category, own_network, authorized_spf, authorized_dkim, sender, sender_name, carrier, via, host, candidates, reason, "
         "remedy FROM conclusion WHERE id = ?"));
     const ResetGuard guard(query);
     query.bind(id);
-    if (!WHOSENT_TRY(query.step())) return &kept;
-    Conclusion& conclusion = kept.conclusion;
-    conclusion.verdict.kind = static_cast<VerdictKind>(query.integer(0));
-    conclusion.confidence = static_cast<Confidence>(query.integer(1));
-    conclusion.category = static_cast<SenderCategory>(query.integer(2));
-    conclusion.own_network = query.integer(3) != 0;
-    conclusion.authorized_spf = static_cast<Known>(query.integer(4));
-    conclusion.authorized_dkim = static_cast<Known>(query.integer(5));
-    conclusion.sender = WHOSENT_TRY(text_of(query, 6));
-    conclusion.sender_name = WHOSENT_TRY(text_of(query, 7));
-    conclusion.carrier = WHOSENT_TRY(text_of(query, 8));
-    conclusion.via = WHOSENT_TRY(text_of(query, 9));
-    conclusion.host = WHOSENT_TRY(text_of(query, 10));
-    conclusion.candidates = split_list(WHOSENT_TRY(text_of(query, 11)));
-    conclusion.verdict.reason = query.text(12);
-    conclusion.verdict.remedy = query.text(13);
+    const bool found = WHOSENT_TRY(query.step());
+    if (!found) return &conclusions_.add(id);
+    Conclusion read;
+    read.verdict.kind = static_cast<VerdictKind>(query.integer(0));
+    read.confidence = static_cast<Confidence>(query.integer(1));
+    read.category = static_cast<SenderCategory>(query.integer(2));
+    read.own_network = query.integer(3) != 0;
+    read.authorized_spf = static_cast<Known>(query.integer(4));
+    read.authorized_dkim = static_cast<Known>(query.integer(5));
+    read.sender = WHOSENT_TRY(text_of(query, 6));
+    read.sender_name = WHOSENT_TRY(text_of(query, 7));
+    read.carrier = WHOSENT_TRY(text_of(query, 8));
+    read.via = WHOSENT_TRY(text_of(query, 9));
+    read.host = WHOSENT_TRY(text_of(query, 10));
+    read.candidates = split_list(WHOSENT_TRY(text_of(query, 11)));
+    read.verdict.reason = query.text(12);
+    read.verdict.remedy = query.text(13);
+    KeptConclusion& kept = conclusions_.add(id);
+    const Conclusion& conclusion = kept.conclusion = std::move(read);
     kept.candidates.assign(conclusion.candidates.begin(), conclusion.candidates.end());
+    EventAttribution& shown = kept.shown;
+    shown.sender = conclusion.sender;
+    shown.sender_name = conclusion.sender_name;
+    shown.carrier = conclusion.carrier;
+    shown.via = conclusion.via;
+    shown.host = conclusion.host;
+    shown.candidates = kept.candidates;
+    shown.confidence = conclusion.confidence;
+    shown.verdict = conclusion.verdict.kind;
+    shown.reason = conclusion.verdict.reason;
+    shown.remedy = conclusion.verdict.remedy;
     return &kept;
 }
 
 void SqliteReader::show_conclusion(const KeptConclusion& kept, std::int64_t revision, AttributionState state, EventAttribution& attribution) {
-    const Conclusion& conclusion = kept.conclusion;
+    attribution = kept.shown;
     attribution.revision = revision;
     attribution.state = state;
-    attribution.sender = conclusion.sender;
-    attribution.sender_name = conclusion.sender_name;
-    attribution.carrier = conclusion.carrier;
-    attribution.via = conclusion.via;
-    attribution.host = conclusion.host;
-    attribution.candidates = kept.candidates;
-    attribution.confidence = conclusion.confidence;
-    attribution.verdict = conclusion.verdict.kind;
-    attribution.reason = conclusion.verdict.reason;
-    attribution.remedy = conclusion.verdict.remedy;
 }
 
 Result<void> SqliteReader::show_attribution(std::int64_t id, std::int64_t sequence, ResolvedStream& from, EventAttribution& attribution) {
@@ -97,26 +99,27 @@ Result<void> SqliteReader::show_attribution(std::int64_t id, std::int64_t sequen
         const ResetGuard guard(query);
         query.bind(id);
         if (WHOSENT_TRY(query.step())) {
-            from.conclusion = query.integer(0);
-            from.attribution = query.integer(1);
+            from.conclusion = static_cast<std::uint32_t>(query.integer(0));
+            from.attribution = static_cast<std::uint32_t>(query.integer(1));
         }
         from.settled = settled_;
     }
     const StreamAttribution now = StreamAttribution::unpack(from.attribution);
     StreamRevision shown{0, now.revision, from.conclusion, now.state};
     if (now.revised) {
-        const auto [place, added] = revisions_.try_emplace(id);
-        std::vector<StreamRevision>& revisions = place->second;
-        if (added) {
+        const std::vector<StreamRevision>* known = revisions_.find(id);
+        if (!known) {
+            std::vector<StreamRevision> revisions;
             Statement& query = *WHOSENT_TRY(
                 database_->statement("SELECT sequence, revision, conclusion, state FROM stream_revision WHERE stream = ? ORDER BY sequence"));
             const ResetGuard guard(query);
             query.bind(id);
             while (WHOSENT_TRY(query.step()))
                 revisions.push_back({query.integer(0), query.integer(1), query.integer(2), static_cast<AttributionState>(query.integer(3))});
+            known = &(revisions_.add(id) = std::move(revisions));
         }
-        const auto after = std::ranges::upper_bound(revisions, sequence, {}, &StreamRevision::sequence);
-        if (after != revisions.begin()) shown = *std::prev(after);
+        const auto after = std::ranges::upper_bound(*known, sequence, {}, &StreamRevision::sequence);
+        if (after != known->begin()) shown = *std::prev(after);
     }
     show_conclusion(*WHOSENT_TRY(conclusion(shown.conclusion)), shown.revision, shown.state, attribution);
     return {};

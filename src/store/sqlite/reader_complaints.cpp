@@ -56,7 +56,7 @@ Result<std::vector<ComplaintRow>> SqliteReader::complaints(const ComplaintQuery&
             const auto [keys, added] = stream_keys.try_emplace(scan.integer(3));
             if (added) {
                 const ResolvedStream& from = *WHOSENT_TRY(stream(scan.integer(3)));
-                keys->second = keys_of(query.by, from.ip, from.dkim);
+                keys->second = keys_of(query.by, from.source_ip(), names_[from.dkim].text);
                 if (keys->second.empty()) keys->second.emplace();
             }
             for (const std::string& key : keys->second) sums[{key, day}] += incidents;

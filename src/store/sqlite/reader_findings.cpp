@@ -65,7 +65,7 @@ Result<std::vector<FindingRow>> SqliteReader::findings(const FindingQuery& query
     return findings;
 }
 
-Result<bool> SqliteReader::give_finding_event(const Statement& row, FunctionRef<bool(const Event&)> give) {
+Result<SqliteReader::Given> SqliteReader::give_finding_event(const Statement& row, Receiver& to) {
     const auto evidence = split_pairs(row.text(11));
     std::vector<EventEvidence> views;
     for (const auto& [name, value] : evidence) views.push_back({name, value});
@@ -88,7 +88,7 @@ Result<bool> SqliteReader::give_finding_event(const Statement& row, FunctionRef<
     finding.last_seen = row.integer(13);
     finding.state = static_cast<FindingState>(row.integer(14));
     event.body = finding;
-    return give(event);
+    return to.take(event);
 }
 
 Result<std::vector<ReportingHistory>> SqliteReader::reporters(Seconds since) {

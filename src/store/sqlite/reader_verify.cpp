@@ -122,6 +122,12 @@ std::vector<Check> checks() {
         {"the last sequence", "SELECT 'all', 1",
          "SELECT 'all', (SELECT value FROM meta WHERE key = 'last_sequence') >= max(coalesce((SELECT max(sequence) FROM record), 0), "
          "coalesce((SELECT max(sequence) FROM (" + std::string(kOtherEvents) + ")), 0))"},
+        {"the last sequence that was purged", "SELECT 'all', 1",
+         "SELECT 'all', value BETWEEN 0 AND (SELECT value FROM meta WHERE key = 'last_sequence') FROM meta WHERE key = 'purged_through'"},
+        {"how far a sink has delivered", "SELECT name, 1 FROM sink",
+         "SELECT name, day_start >= 0 AND day_start <= sequence AND sequence <= (SELECT value FROM meta WHERE key = 'last_sequence') AND "
+         "purged BETWEEN 0 AND (SELECT value FROM meta WHERE key = 'purged_through') AND generation >= 0 FROM sink"},
+        {"the digest of a token", "SELECT number, 32 FROM access_token", "SELECT number, length(digest) FROM access_token"},
     };
 }
 
@@ -159,7 +165,8 @@ Result<void> compare(Database& database, const Check& check, std::vector<std::st
     bool in_computed = WHOSENT_TRY(computed.step()), in_stored = WHOSENT_TRY(stored.step());
     const auto tell = [&](const Statement& row, bool missing) {
         if (++(missing ? lacking : too_many) > kShownDifferences) return;
-        differences.push_back(std::string(check.what) + ": the store " + (missing ? "lacks" : "has") + " for " + std::to_string(row.integer(0)) +
+        const std::string name = row.type(0) == SQLITE_TEXT ? std::string(row.text(0)) : std::to_string(row.integer(0));
+        differences.push_back(std::string(check.what) + ": the store " + (missing ? "lacks" : "has") + " for " + name +
                               " what its records " + (missing ? "say" : "do not say"));
     };
     while (in_computed || in_stored) {

@@ -16,7 +16,7 @@ namespace whosent::store::sqlite {
 namespace {
 
 constexpr int kReaderCacheKib = 16 * 1024;
-constexpr std::int64_t kReaderMapBytes = std::int64_t{1} << 30;  // address space, not memory
+constexpr std::int64_t kReaderMapBytes = std::int64_t{1} << 40;  // address space, not memory; SQLite maps 2 GB of it at most, as Debian builds it
 constexpr std::int64_t kJournalBytes = 64 << 20;                 // what is left of the write-ahead log after a large batch
 
 Error store_error(ErrorCode code, const std::string& path, std::string message) {

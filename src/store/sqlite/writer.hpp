@@ -32,6 +32,11 @@ public:
     [[nodiscard]] Result<bool> revoke(std::string_view domain, std::string_view sender) override;
     [[nodiscard]] Result<void> set_judged_by(const Key128& key) override;
     [[nodiscard]] Result<void> put_collectors(std::span<const CollectorState> collectors) override;
+    [[nodiscard]] Result<void> put_deliveries(std::span<const SinkState> sinks, std::span<const DeadLetter> letters) override;
+    [[nodiscard]] Result<bool> replay(std::string_view sink, std::int64_t sequence) override;
+    [[nodiscard]] Result<void> add_token(const AccessToken& token) override;
+    [[nodiscard]] Result<bool> revoke_token(std::string_view id) override;
+    [[nodiscard]] Result<void> put_token_uses(std::span<const std::pair<std::string, Seconds>> uses) override;
     [[nodiscard]] Result<FindingsOutcome> open_findings(std::span<const Finding> findings) override;
     [[nodiscard]] Result<std::int64_t> close_findings(std::span<const std::string> keys) override;
     [[nodiscard]] Result<bool> acknowledge_finding(std::string_view key) override;
@@ -89,6 +94,8 @@ private:
     [[nodiscard]] Result<bool> purge_some_tls(std::vector<std::int64_t>& reports, PurgeResult& result);
     [[nodiscard]] Result<void> purge_tls_report(std::int64_t report, std::int64_t& rows, PurgeResult& result);
     [[nodiscard]] Result<void> settle_sources();
+    // Within the transaction that removes them: events up to this sequence go.
+    [[nodiscard]] Result<void> tell_purged(std::int64_t sequence);
 
     // A stream of which readers are told that something else is thought now.
     struct Change;

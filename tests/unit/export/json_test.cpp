@@ -124,6 +124,27 @@ TEST_CASE("what is absent in a row is left out of its JSON") {
           R"("verdict":{"name":"undetermined"}})");
 }
 
+TEST_CASE("an aggregate's JSON has what its rows share") {
+    test::SampleEvent sample = test::plain_aggregate();
+    const std::string json = json_of(sample.event);
+    CHECK(json.starts_with(
+        R"({"id":"5123456789abcdef0123456789abcdef01234567","sequence":17,"class":"dmarc.record","time":"2026-09-21T14:13:20Z","severity":7,)"
+        R"("report":{"domain":"example.com","begin":"2026-09-20T00:00:00Z","end":"2026-09-20T23:59:59Z","authenticity":"authenticated","superseded":false,)"
+        R"("p":"quarantine","sp":"reject","np":"none","pct":50},"row":{"rows":77,"count":2345,"disposition":"quarantine","evaluated_dkim":"fail","evaluated_spf":"fail"},)"
+        R"("stream":{"source_ip":"192.0.2.7","header_from":"mail.example.com","adkim":"r","aspf":"s"},"judgement":"fail","alignment":{"dkim":false,"spf":false},)"
+        R"("attribution":{"state":"final","sender":"newsmail",)"));
+    // What they do share is told.
+    sample.record().report = 12;
+    sample.record().stream[15] = 1;
+    sample.record().attribution.revision = 2;
+    sample.record().ordinal = 3;
+    const std::string shared = json_of(sample.event);
+    CHECK(holds(shared, R"("report":{"number":12,)"));
+    CHECK(holds(shared, R"("row":{"rows":77,)"));
+    CHECK(holds(shared, R"("stream":{"id":"00000000000000000000000000000001",)"));
+    CHECK(holds(shared, R"("attribution":{"revision":2,)"));
+}
+
 TEST_CASE("a quarantined report's JSON") {
     CHECK(json_of(test::plain_quarantine().event) ==
           R"({"id":"00000000000000000000000000000000000000ff","sequence":18,"class":"report.quarantined","time":"2026-09-21T14:13:21Z","severity":3,)"
@@ -162,7 +183,7 @@ TEST_CASE("a TLS failure's JSON") {
 
 TEST_CASE("a reclassified source's JSON") {
     test::SampleEvent sample = test::plain_change();
-    const std::string head = R"({"id":"3123456789abcdef0123456789abcdef01234567","sequence":21,"class":"source.reclassified","time":"2026-09-21T14:13:24Z","severity":6,)";
+    const std::string head = R"({"id":"3123456789abcdef0123456789abcdef01234567","sequence":21,"class":"source.reclassified","time":"2026-09-21T14:13:24Z","severity":7,)";
     const std::string tail =
         R"("before":{"revision":1,"state":"provisional","confidence":"low","candidates":["newsmail","cloudpost"],"host":"newsmail.example","verdict":"spoofed",)"
         R"("reason":"Nothing authenticates as mail.example.com."},)"
@@ -319,6 +340,11 @@ TEST_CASE("events name domains and never people") {
     sample.link();
     std::string out = json_of(sample.event);
     encode::append_cef(out, sample.event);
+    std::string ecs;
+    encode::append_ecs(ecs, sample.event);
+    REQUIRE(holds(ecs, "\"@timestamp\""));
+    ecs.erase(ecs.find("@timestamp"), 1);
+    out += ecs;
     CHECK_FALSE(holds(out, "person"));
     CHECK_FALSE(holds(out, "@"));
     for (const std::string_view domain : {"domain.example", "from.example", "envelope.example", "to.example", "spf.example", "dkim.example"}) CHECK(holds(out, domain));
@@ -331,7 +357,9 @@ TEST_CASE("every encoded event is one line of UTF-8, whatever it holds") {
             encode::append_json(json, sample.event);
             std::string cef = "before";
             encode::append_cef(cef, sample.event);
-            for (const std::string& line : {json, cef}) {
+            std::string ecs = "before";
+            encode::append_ecs(ecs, sample.event);
+            for (const std::string& line : {json, cef, ecs}) {
                 REQUIRE(line.starts_with("before"));
                 REQUIRE(is_utf8(line));
                 REQUIRE(std::ranges::none_of(line, [](char c) { return static_cast<unsigned char>(c) < 0x20; }));

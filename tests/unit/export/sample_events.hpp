@@ -121,6 +121,24 @@ inline SampleEvent plain_record() {
     return sample;
 }
 
+// What a sink's daily aggregation makes of rows that share little.
+inline SampleEvent plain_aggregate() {
+    SampleEvent sample = plain_record();
+    sample.event.id = "5123456789abcdef0123456789abcdef01234567";
+    RecordEvent& record = sample.record();
+    record.rows = 77;
+    record.count = 2'345;
+    record.report = 0;
+    record.org_name = record.report_id = record.detail = record.envelope_to = record.envelope_from = record.spf_domain = record.spf_scope = record.spf_result = {};
+    record.ordinal = 0;
+    record.stream = {};
+    record.attribution.revision = 0;
+    sample.dkim.clear();
+    sample.reasons.clear();
+    sample.link();
+    return sample;
+}
+
 // Everything that may be absent is.
 inline SampleEvent bare_record() {
     SampleEvent sample;
@@ -425,6 +443,12 @@ inline SampleEvent record_of_texts(std::mt19937_64& random, const std::function<
     record.alignment.dkim = random() % 2;
     record.alignment.spf = random() % 2;
     record.alignment.judgement = static_cast<Judgement>(random() % 4);
+    if (random() % 4 == 0) {
+        record.rows = static_cast<std::int64_t>(random() % 1'000) + 2;
+        if (random() % 2) record.report = 0;
+        if (random() % 2) record.stream = {};
+        if (random() % 2) record.attribution.revision = 0;
+    }
     sample.event.body = record;
     for (auto n = random() % 5; n > 0; --n) sample.dkim.push_back({next(), next(), next()});
     for (auto n = random() % 3; n > 0; --n) sample.reasons.push_back({next(), next()});
@@ -577,6 +601,7 @@ inline std::vector<SampleEvent> sample_events(std::uint64_t seed, std::size_t ra
     std::vector<SampleEvent> samples;
     samples.push_back(plain_record());
     samples.push_back(bare_record());
+    samples.push_back(plain_aggregate());
     samples.push_back(plain_quarantine());
     samples.push_back(plain_failure());
     samples.push_back(plain_complaint());

@@ -69,6 +69,11 @@ public:
     Result<bool> revoke(std::string_view, std::string_view) override { return false; }
     Result<void> set_judged_by(const Key128&) override { return {}; }
     Result<void> put_collectors(std::span<const CollectorState>) override { return {}; }
+    Result<void> put_deliveries(std::span<const SinkState>, std::span<const DeadLetter>) override { return {}; }
+    Result<bool> replay(std::string_view, std::int64_t) override { return false; }
+    Result<void> add_token(const AccessToken&) override { return {}; }
+    Result<bool> revoke_token(std::string_view) override { return false; }
+    Result<void> put_token_uses(std::span<const std::pair<std::string, Seconds>>) override { return {}; }
     Result<store::FindingsOutcome> open_findings(std::span<const Finding>) override { return store::FindingsOutcome{}; }
     Result<std::int64_t> close_findings(std::span<const std::string>) override { return 0; }
     Result<bool> acknowledge_finding(std::string_view) override { return false; }
@@ -112,6 +117,12 @@ private:
         Result<std::vector<Approval>> approvals() override { return std::unexpected(none()); }
         Result<Key128> judged_by() override { return std::unexpected(none()); }
         Result<std::vector<CollectorState>> collectors() override { return std::unexpected(none()); }
+        Result<store::Cursor> place_at(Seconds) override { return store::Cursor{}; }
+        Result<store::Cursor> end() override { return store::Cursor{}; }
+        Result<std::uint64_t> version() override { return 0; }
+        Result<std::vector<SinkState>> sinks() override { return std::vector<SinkState>(); }
+        Result<std::vector<DeadLetter>> dead_letters(std::string_view, std::size_t) override { return std::vector<DeadLetter>(); }
+        Result<std::vector<AccessToken>> tokens() override { return std::vector<AccessToken>(); }
         Result<std::vector<store::FindingRow>> findings(const store::FindingQuery&) override { return std::unexpected(none()); }
         Result<std::vector<ReportingHistory>> reporters(Seconds) override { return std::unexpected(none()); }
         Result<std::vector<std::string>> verify() override { return std::unexpected(none()); }

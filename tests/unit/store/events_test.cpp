@@ -20,17 +20,26 @@ std::vector<Row> some_rows(int count) {
 TEST_CASE("cursors that are none are refused") {
     const char* text =
         GENERATE("", "0", "-1", "0123456789abcdef", "0123456789abcdef-", "0123456789abcdef--1", "0123456789abcdeg-1",
-                 "0123456789abcdef-1x", "0123456789abcdef-99999999999999999999", " 0123456789abcdef-1", "0123456789abcdef-+1");
+                 "0123456789abcdef-1x", "0123456789abcdef-99999999999999999999", " 0123456789abcdef-1", "0123456789abcdef-+1", "0123456789abcdef-1-",
+                 "0123456789abcdef-1--2", "0123456789abcdef-1-2x", "0123456789abcdef-1-99999999999999999999", "0123456789abcdef-1-2-3", "0123456789abcdef--1-2",
+                 "0123456789abcdef-1 2", "0123456789abcdef-1-2 ");
     CAPTURE(text);
     CHECK_FALSE(Cursor::parse(text));
 }
 
 TEST_CASE("a cursor's text is read back") {
-    const Cursor cursor{0xfedc'ba98'0000'0001, 123'456'789'012};
-    const auto read = Cursor::parse(cursor.to_string());
-    REQUIRE(read);
-    CHECK(read->epoch == cursor.epoch);
-    CHECK(read->sequence == cursor.sequence);
+    for (const std::int64_t purged : {std::int64_t{0}, std::int64_t{1}, std::int64_t{123'456'789'013}}) {
+        const Cursor cursor{0xfedc'ba98'0000'0001, 123'456'789'012, purged};
+        const auto read = Cursor::parse(cursor.to_string());
+        REQUIRE(read);
+        CHECK(read->epoch == cursor.epoch);
+        CHECK(read->sequence == cursor.sequence);
+        CHECK(read->purged == purged);
+    }
+    // as it was before purges were remembered
+    CHECK(Cursor{0xfedc'ba98'0000'0001, 12}.to_string() == "fedcba9800000001-12");
+    CHECK(Cursor::parse("fedcba9800000001-12")->purged == 0);
+    CHECK(Cursor{0xfedc'ba98'0000'0001, 12, 7}.to_string() == "fedcba9800000001-12-7");
 }
 
 TEST_CASE("events come in the order of their sequence, whatever the page") {

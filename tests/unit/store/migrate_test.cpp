@@ -9,6 +9,8 @@ using namespace whosent::store::test;
 
 namespace {
 
+constexpr const char* kBackToVersion5 =
+    "DROP TABLE sink; DROP TABLE dead_letter; DROP TABLE access_token; DELETE FROM meta WHERE key = 'purged_through'; PRAGMA user_version = 5";
 constexpr const char* kBackToVersion4 = "DROP TABLE collector; DROP TABLE finding; DROP TABLE finding_event; ALTER TABLE message DROP COLUMN kind; PRAGMA user_version = 4";
 constexpr const char* kBackToVersion3 =
     "DROP TABLE conclusion; DROP TABLE conclusion_by_key; DROP TABLE unsettled; DROP TABLE stream_revision; DROP TABLE reclassification;"
@@ -32,7 +34,7 @@ constexpr const char* kBackToVersion1 =
 }  // namespace
 
 TEST_CASE("a store of an earlier version is brought up to date with all that it held") {
-    const int version = GENERATE(1, 2, 3, 4);
+    const int version = GENERATE(1, 2, 3, 4, 5);
     CAPTURE(version);
     Fixture fixture;
     Row failing, absent;
@@ -86,7 +88,8 @@ TEST_CASE("a store of an earlier version is brought up to date with all that it 
     REQUIRE(std::find(streams_before.begin(), streams_before.end(), failing.alignment) != streams_before.end());
     {
         auto database = must(sqlite::Database::open(fixture.path, SQLITE_OPEN_READWRITE, ""));
-        must(database->execute(kBackToVersion4));
+        must(database->execute(kBackToVersion5));
+        if (version <= 4) must(database->execute(kBackToVersion4));
         if (version <= 3) must(database->execute(kBackToVersion3));
         if (version <= 2) must(database->execute(kBackToVersion2));
         if (version == 1) must(database->execute(kBackToVersion1));
@@ -127,6 +130,15 @@ TEST_CASE("a store of an earlier version is brought up to date with all that it 
     finding.key = "k";
     CHECK(must(writer->open_findings({&finding, 1})).opened == 1);
     CHECK(must(reader->findings({})).size() == 1);
+    SinkState sink;
+    sink.name = "syslog:soc";
+    must(writer->put_deliveries({&sink, 1}, {}));
+    CHECK(must(reader->sinks()).size() == 1);
+    AccessToken token;
+    token.id = "abc";
+    must(writer->add_token(token));
+    CHECK(must(reader->tokens()) == std::vector{token});
+    CHECK(must(reader->end()).purged == 0);
     check_exact(*reader);
     CHECK(must(reader->info()).tls_reports == 1);
 }

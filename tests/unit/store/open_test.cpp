@@ -101,7 +101,7 @@ TEST_CASE("damage is told, not crashed on") {
     }
     std::fstream file(fixture.path, std::ios::binary | std::ios::in | std::ios::out);
     // behind the pages of the schema itself
-    for (int page = 40; page < 100; ++page) file.seekp(page * 8192).write("\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f", 8);
+    for (int page = 60; page < 120; ++page) file.seekp(page * 8192).write("\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f", 8);
     file.close();
     auto store = must(sqlite::open_sqlite_store(fixture.path, OpenMode::existing, fixture.clock, {}));
     auto reader = store->reader();

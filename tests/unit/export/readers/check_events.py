@@ -1,12 +1,13 @@
 """Checks encoded events against what went in, with readers that share no code with the encoders.
 
-    check_events.py json|cef|lognorm PRINT_EVENTS SOURCE_DIR SEED COUNT
+    check_events.py json|cef|ecs|lognorm PRINT_EVENTS SOURCE_DIR SEED COUNT
 
 json     Python's JSON reader gives back the values, and the document fits schemas/event.schema.json
 cef      a CEF reader written from the standard gives back the values, within its lengths and keys
+ecs      Python's JSON reader gives back the values, and each field is as ECS defines it (ecs_fields.py)
 lognorm  liblognorm's cef type gives back what that reader does
 
-What should have been sent is worked out here from docs/events.md, not from the encoders.
+What should have been sent is worked out here from docs/siem.md, not from the encoders.
 """
 import datetime
 import ipaddress
@@ -18,7 +19,12 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[3] / "e2e"))
+import cef_reader
+import ecs_fields
+
 CEF_INT_MAX = 2**31 - 1
+NO_STREAM = "0" * 32
 
 # Lengths of the extension dictionary; keys that are not here must not be sent.
 LENGTHS = {"externalId": 40, "act": 63, "outcome": 63, "cat": 1023, "reason": 1023, "msg": 1023, "suser": 1023, "duser": 1023, "fname": 1023,
@@ -52,6 +58,17 @@ def present(members):
 # ---- what the JSON should hold ----
 
 VERDICTS = {"authorized": 1, "forwarded": 3, "misaligned": 5, "unapproved-pass": 6, "unapproved-sender": 6, "spoofed": 7}
+MANY_MESSAGES = 1000
+
+
+def with_volume(severity, messages):
+    return severity + (1 if severity >= 5 and (messages or 0) >= MANY_MESSAGES else 0)
+
+
+def policy_of(event):
+    """The published policy for the domain of the From header."""
+    below = event["header_from"] and domain_of(event["header_from"]).lower() != domain_of(event["domain"]).lower()
+    return event["sp"] if below and "sp" in event else event.get("p")
 
 
 def severity_of(event):
@@ -59,21 +76,24 @@ def severity_of(event):
     if kind == "report.quarantined":
         return 3
     if kind == "tls.failure":
-        return 5 if text_of(event["policy_type"]) in ("sts", "tlsa") else 3
+        return with_volume(5 if text_of(event["policy_type"]) in ("sts", "tlsa") else 3, event.get("failed_sessions"))
     if kind == "source.reclassified":
-        return max(3, VERDICTS.get(event["after"]["verdict"], 3))
+        return with_volume(max(3, VERDICTS.get(event["after"]["verdict"], 3)), event["messages"])
     if kind.startswith("finding."):
         return min(10, max(0, event["finding_severity"]))
     verdict = event["attribution"]["verdict"]
     if kind == "feedback.complaint":
-        return max(7 if text_of(event["feedback_type"]) in ("fraud", "virus") else 5, VERDICTS.get(verdict, 0))
+        return with_volume(max(7 if text_of(event["feedback_type"]) in ("fraud", "virus") else 5, VERDICTS.get(verdict, 0)), event.get("incidents"))
     stopped = {"reject": 4, "spam": 5, "policy": 5}.get(text_of(event["delivery_result"])) if kind == "dmarc.failure" else (
         {"reject": 4, "quarantine": 5}.get(event.get("disposition")))
-    if verdict == "spoofed" and stopped:
+    unauthenticated = verdict == "spoofed" or verdict not in VERDICTS and event.get("judgement", "fail") == "fail"
+    if unauthenticated and stopped:
         return stopped
-    if verdict in VERDICTS:
-        return VERDICTS[verdict]
-    return {"pass": 1, "forwarded": 3, "mailing_list": 3}.get(event.get("judgement")) or stopped or 6
+    messages = event.get("count") if kind == "dmarc.record" else event.get("incidents")
+    explained = {"pass": 1, "forwarded": 3, "mailing_list": 3}.get(event.get("judgement"), 6)
+    overridden = (unauthenticated and kind == "dmarc.record" and event.get("disposition") in ("none", "pass") and policy_of(event) in ("quarantine", "reject")
+                  and event.get("pct", 100) >= 100)
+    return with_volume(VERDICTS.get(verdict, explained), messages) + overridden
 
 
 def attribution_of(attribution):
@@ -133,18 +153,24 @@ def expected_json(event):
         if "stream" in event:
             expected["stream"] = present({"id": event["stream"], "source_ip": address_of(event), "header_from": domain_of(event["header_from"])})
         return expected | {"before": attribution_of(event["before"]), "after": attribution_of(event["after"])}
+    aggregate = event["rows"] > 1
     expected["report"] = present({
-        "number": event["report"], "org_name": text_of(event["org_name"]), "report_id": text_of(event["report_id"]), "domain": domain_of(event["domain"]),
+        "number": event["report"] or (None if aggregate else 0), "org_name": text_of(event["org_name"]), "report_id": text_of(event["report_id"]), "domain": domain_of(event["domain"]),
         "begin": time_of(event["begin"]), "end": time_of(event["end"]), "authenticity": event["authenticity"], "superseded": event["superseded"],
         **{key: event.get(key) for key in ("p", "sp", "np", "pct")}})
     expected["row"] = present({
-        "ordinal": event["ordinal"], **{key: event.get(key) for key in ("count", "disposition", "evaluated_dkim", "evaluated_spf")},
+        "ordinal": None if aggregate else event["ordinal"], "rows": event["rows"] if aggregate else None, **{key: event.get(key) for key in ("count", "disposition", "evaluated_dkim", "evaluated_spf")},
         "reasons": [present({"type": text_of(kind), "comment": text_of(comment)}) for kind, comment in event["reasons"]],
         "envelope_to": domain_of(event["envelope_to"]), "detail": json.loads(text_of(event["detail"]) or "null")})
     expected["stream"] = stream_of(event) | {"adkim": event["adkim"], "aspf": event["aspf"]}
+    if aggregate and event["stream"] == NO_STREAM:
+        del expected["stream"]["id"]
     expected["judgement"] = event["judgement"]
     expected["alignment"] = {"dkim": event["aligned_dkim"], "spf": event["aligned_spf"]}
-    return expected | attribution_and_verdict(event)
+    expected |= attribution_and_verdict(event)
+    if aggregate and event["attribution"]["revision"] == 0:
+        del expected["attribution"]["revision"]
+    return expected
 
 
 def days_of(event):
@@ -353,8 +379,14 @@ def expected_cef(event):
         texts["cs3"] = joined([result_of(*dkim) for dkim in event["dkim"]], 4000)
         texts["requestContext"] = joined([text_of(kind) + (":" + text_of(comment) if comment else "") for kind, comment in event["reasons"]], 2048)
         texts |= texts_of_attribution(event["attribution"])
-        words = {"report": event["report"], "authenticity": event["authenticity"], "superseded": event["superseded"],
-                 **{key: event.get(key) for key in ("p", "sp", "np", "pct")}, "row": event["ordinal"],
+        aggregate = event["rows"] > 1
+        if aggregate and event["stream"] == NO_STREAM:
+            del texts["cs6"]
+        if aggregate and event["attribution"]["revision"] == 0:
+            del numbers["cn2"]
+        words = {"report": event["report"] or (None if aggregate else 0), "authenticity": event["authenticity"], "superseded": event["superseded"],
+                 **{key: event.get(key) for key in ("p", "sp", "np", "pct")}, "row": None if aggregate else event["ordinal"],
+                 "rows": event["rows"] if aggregate else None,
                  **{key: event.get(key) for key in ("evaluated_dkim", "evaluated_spf", "adkim", "aspf", "aligned_dkim", "aligned_spf")}}
         texts["msg"] = with_words(words_of(words), words_of_attribution(event["attribution"]))
         name = {"pass": "DMARC pass", "forwarded": "DMARC fail, forwarded", "mailing_list": "DMARC fail, mailing list", "fail": "DMARC fail"}[event["judgement"]]
@@ -368,24 +400,9 @@ def expected_cef(event):
 # ---- a CEF reader, from the standard ----
 
 def read_cef(line):
-    """Header fields and extension of one line. The header escapes backslash and pipe; the extension backslash, equals sign and line ends."""
-    assert line.startswith("CEF:0|"), line[:40]
-    fields, rest = [], line[len("CEF:0|"):]
-    while len(fields) < 6:
-        match = re.match(r"((?:[^\\|]|\\[\\|])*)\|", rest)
-        assert match, f"header field {len(fields)}"
-        fields.append(re.sub(r"\\(.)", r"\1", match[1]))
-        rest = rest[match.end():]
-    pairs = []
-    # A key begins the extension or follows a space, and ends with an equals sign that is not escaped.
-    keys = list(re.finditer(r"(?:^| )([A-Za-z0-9_.]+)=", rest))
-    assert not keys or rest[:keys[0].start()].strip(" ") == "", "text before the first key"
-    for match, following in zip(keys, [*keys[1:], None]):
-        raw = rest[match.end():following.start() if following else len(rest)]
-        assert re.fullmatch(r"(?:[^\\=\r\n]|\\[\\=nr])*", raw), f"an escape that the standard does not know: {raw!r}"
-        value = re.sub(r"\\(.)", lambda escape: {"n": "\n", "r": "\r"}.get(escape[1], escape[1]), raw)
-        pairs.append((match[1], value, raw))
-    return fields, pairs
+    """Header fields and extension of one line."""
+    record = cef_reader.read(line)
+    return [record.vendor, record.product, record.version, record.class_id, record.name, str(record.severity)], [(key, value, record.raw[key]) for key, value in record.extension.items()]
 
 
 def check_cef(event, line):
@@ -416,7 +433,111 @@ def check_cef(event, line):
     assert not re.search("[\0-\x1f\x7f-\x9f\u2028\u2029]", line), "a control character"
 
 
-# ---- the three checks ----
+# ---- what the ECS document should hold ----
+
+# Where a member of the JSON goes, by class; what is not here stands below `whosent`. None: shown there as something else.
+ECS_NAMES = {
+    "id": "event.id", "sequence": "event.sequence", "class": "event.action", "time": "@timestamp", "severity": "event.severity",
+    "report.begin": "event.start", "report.end": "event.end", "stream.source_ip": "source.ip", "verdict.reason": "event.reason", "row.detail": None,
+    "report.user_agent": "user_agent.original", "report.arrival_date": "email.delivery_timestamp", "report.subject": "email.subject",
+    "report.message_id": "email.message_id",
+    "failure.result_type": "error.type", "failure.failure_reason_code": "error.code", "failure.sending_mta_ip": "source.ip",
+    "failure.receiving_ip": "destination.ip", "failure.receiving_mx_hostname": "destination.domain",
+    "quarantine.reason_code": "error.code", "quarantine.reason": "error.message",
+    "change.begin": "event.start", "change.end": "event.end", "after.reason": "event.reason", "after.verdict": "whosent.verdict.name",
+    "after.remedy": "whosent.verdict.remedy",
+    **{f"after.{name}": f"whosent.attribution.{name}" for name in ("revision", "state", "sender", "sender_name", "confidence", "carrier", "via", "candidates", "host")},
+    "finding.rule": "rule.name", "finding.text": "message", "finding.first_seen": "event.start", "finding.last_seen": "event.end",
+}
+
+
+def flat(document, before=""):
+    """Paths and values, down to what is no object."""
+    for key, value in document.items():
+        if isinstance(value, dict) and before + key != "row.detail":
+            yield from flat(value, before + key + ".")
+        else:
+            yield before + key, value
+
+
+def hosts_of(*texts):
+    return [text for text in map(domain_of, texts) if DOMAIN.fullmatch(text)]
+
+
+def mailboxes_of(texts):
+    return [text for text in map(text_of, texts) if "@" in text[1:] and DOMAIN.fullmatch(text.rsplit("@", 1)[1])]
+
+
+def once(elements):
+    return list(dict.fromkeys(elements))
+
+
+def expected_ecs(event):
+    document = expected_json(event)
+    kind = document["class"]
+    expected = {ECS_NAMES.get(path, "whosent." + path): value for path, value in flat(document)}
+    expected.pop(None, None)
+    expected |= {"ecs.version": "9.3.0", "observer.vendor": "whosent", "observer.product": "whosent", "observer.type": "sensor", "event.module": "whosent",
+                 "event.dataset": "whosent", "event.kind": "alert" if kind.startswith("finding.") else "event",
+                 "event.category": ["configuration"] if kind.startswith("finding.") else ["email", "network"] if kind == "tls.failure" else ["email"],
+                 "event.type": ["info"]}
+    if not kind.startswith("finding."):
+        expected["message"] = expected_cef(event)[0][1]
+    hosts, addresses = [], [address_of(event)]
+    attribution = event.get("attribution") or event.get("after")
+    if kind == "source.reclassified":
+        addresses = addresses if "stream" in event else []
+        hosts = hosts_of(event["domain"], *([event["header_from"]] if "stream" in event else []), attribution["host"])
+    elif kind.startswith("finding."):
+        hosts = hosts_of(event["domain"])
+    elif kind == "tls.failure":
+        addresses = [address_of(event, "sending_mta_ip"), address_of(event, "receiving_ip")]
+        hosts = hosts_of(event["policy_domain"], *event["mx_host"], event["receiving_mx_hostname"])
+        expected |= {"event.outcome": "failure", "network.protocol": "smtp", "network.transport": "tcp"}
+    elif kind == "report.quarantined":
+        expected["event.outcome"] = "failure"
+    else:
+        if kind == "dmarc.record":
+            hosts = hosts_of(event["domain"], event["envelope_to"])
+            expected["event.outcome"] = "success" if event["aligned_dkim"] or event["aligned_spf"] else "failure"
+            expected["whosent.row.detail"] = text_of(event["detail"])
+        else:
+            hosts = hosts_of(*event["reported_domain"], *event["reported_uri_host"], event["reporter"])
+            expected |= {"event.outcome": "failure" if kind == "dmarc.failure" else None, "event.start": expected.get("email.delivery_timestamp"),
+                         "email.sender.address": next(iter(mailboxes_of([event["original_mail_from"]])), None),
+                         "email.to.address": once(mailboxes_of(event["original_rcpt_to"]))}
+        hosts += hosts_of(event["header_from"], event["envelope_from"], event["spf_domain"], *(dkim[0] for dkim in event["dkim"]), attribution["host"])
+    if attribution:
+        host = text_of(attribution["host"])
+        expected["source.domain" if DOMAIN.fullmatch(host) else "source.as.organization.name"] = host
+    expected |= {"related.hosts": once(hosts), "related.ip": once(filter(None, addresses))}
+    return present(expected)
+
+
+def check_documented_names(documentation):
+    """The column ECS of the tables says what ECS_NAMES does: each name that a member goes to, and of the rest none but in addition ("and ...")."""
+    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in documentation.split("\n") if re.match(r"\| `[^`|]+` \|", line)]
+    cells = [(row[0].strip("`"), row[2]) for row in rows if len(row) == 4]
+    for path, cell in cells:
+        name = ECS_NAMES.get(path)
+        assert name in re.findall("`([^`]+)`", cell) if name else not cell or cell.startswith(("and ", "as one text")), f"docs/siem.md has {cell!r} for {path}"
+    missing = ECS_NAMES.keys() - {path for path, _ in cells}
+    assert not missing, f"docs/siem.md has no row for {sorted(missing)}"
+
+
+def check_ecs_line(event, line):
+    assert not re.search("[\0-\x1f]", line), "a control character"
+    document = json.loads(line, object_pairs_hook=no_duplicates)
+    fields = dict(flat(document))
+    assert re.fullmatch(r"\d+\.\d+\.\d+", fields.pop("observer.version")), line[:200]
+    expected = expected_ecs(event)
+    assert fields == expected, {key: (fields.get(key), expected.get(key)) for key in fields.keys() | expected.keys() if fields.get(key) != expected.get(key)}
+    errors = ecs_fields.errors_of(document)
+    assert not errors, errors
+    return fields
+
+
+# ---- the checks ----
 
 def check_json_line(event, line, validator):
     assert not re.search("[\0-\x1f]", line), "a control character"
@@ -441,12 +562,12 @@ def paths_of(document, before=""):
 
 def main():
     mode, program, source, seed, count = sys.argv[1:]
-    documentation = pathlib.Path(source, "docs/events.md").read_text(encoding="utf-8")
+    documentation = pathlib.Path(source, "docs/siem.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"`([^`]+)`", documentation))
     output = subprocess.run([program, seed, count], stdout=subprocess.PIPE, check=True).stdout
     lines = output.decode("utf-8").split("\n")  # strict: damaged UTF-8 ends the test here
-    assert lines.pop() == "" and len(lines) % 3 == 0, "an event that is not one line"
-    events = [(json.loads(lines[i]), lines[i + 1], lines[i + 2]) for i in range(0, len(lines), 3)]
+    assert lines.pop() == "" and len(lines) % 4 == 0, "an event that is not one line"
+    events = [(json.loads(lines[i]), *lines[i + 1:i + 4]) for i in range(0, len(lines), 4)]
     assert len(events) > int(count)
 
     seen = set()
@@ -455,7 +576,7 @@ def main():
         schema = json.loads(pathlib.Path(source, "schemas/event.schema.json").read_text(encoding="utf-8"))
         jsonschema.Draft202012Validator.check_schema(schema)
         validator = jsonschema.Draft202012Validator(schema)
-        for event, line, _ in events:
+        for event, line, _, _ in events:
             seen |= set(paths_of(check_json_line(event, line, validator)))
         # The schema must be able to say no.
         document = json.loads(events[0][1])
@@ -464,31 +585,50 @@ def main():
                        {**document, "verdict": {**document["verdict"], "name": "fine"}}, {**document, "attribution": {**document["attribution"], "confidence": 1}},
                        *({key: value for key, value in document.items() if key != left_out} for left_out in ("attribution", "verdict"))):
             assert not validator.is_valid(broken), f"the schema accepts {broken}"
+        aggregate = next(json.loads(line) for _, line, _, _ in events if "rows" in json.loads(line).get("row", {}))
+        assert validator.is_valid(aggregate)
+        for part, name in (("report", "number"), ("row", "ordinal"), ("stream", "id"), ("attribution", "revision")):
+            broken = {**document, part: {key: value for key, value in document[part].items() if key != name}}
+            assert not validator.is_valid(broken), f"the schema accepts a row without {part}.{name}"
+        for row in ({"rows": 1}, {"rows": 77, "ordinal": 0}):
+            assert not validator.is_valid({**aggregate, "row": {**aggregate["row"], **row}}), f"the schema accepts {row}"
         for kind, group, number in (("dmarc.failure", "stream", ("report", "number")), ("feedback.complaint", "campaign", ("report", "number")),
                                     ("tls.failure", "policy", ("report", "number")), ("source.reclassified", "before", ("change", "rows")),
                                     ("source.reclassified", "after", ("before", "revision")),
                                     ("finding.updated", "finding", ("finding", "number"))):
-            document = next(json.loads(line) for _, line, _ in events if json.loads(line)["class"] == kind)
+            document = next(json.loads(line) for _, line, _, _ in events if json.loads(line)["class"] == kind)
             for broken in ({**document, "extra": 1}, {**document, group: {**document[group], "extra": 1}},
                            {**document, number[0]: {**document[number[0]], number[1]: "1"}},
                            {key: value for key, value in document.items() if key != group}, {**document, "class": "dmarc.record"}):
                 assert not validator.is_valid(broken), f"the schema accepts {broken}"
     elif mode == "cef":
-        for event, _, line in events:
+        for event, _, line, _ in events:
             check_cef(event, line)
             seen |= {key for key, _, _ in read_cef(line)[1]}
         seen = {key.removesuffix("Label") for key in seen}
+    elif mode == "ecs":
+        kinds = {}
+        for event, _, _, line in events:
+            for name, value in check_ecs_line(event, line).items():
+                # An index knows one type for a field, whatever the class.
+                kind = ecs_fields.kind_of(value)
+                assert kinds.setdefault(name, kind) == kind, f"{name} is {kind} here and {kinds[name]} elsewhere"
+        groups = {name.rsplit(".", parts)[0] for name in kinds for parts in range(1, name.count(".") + 1)}
+        assert not groups & kinds.keys(), f"a value here and an object elsewhere: {sorted(groups & kinds.keys())}"
+        seen = {name for name in kinds if not name.startswith("whosent.")} | {"observer.version"}
+        check_documented_names(documentation)
+        ecs_fields.check_itself(json.loads(events[0][3]))
     else:
         program = shutil.which("lognormalizer")
         assert program, "lognormalizer is not installed (Debian: liblognorm-utils)"
         with tempfile.NamedTemporaryFile("w", suffix=".rulebase") as rules:
             rules.write("version=2\nrule=:%f:cef%\n")
             rules.flush()
-            text = "".join(line + "\n" for _, _, line in events)
+            text = "".join(line + "\n" for _, _, line, _ in events)
             parsed = subprocess.run([program, "-r", rules.name, "-e", "json"], input=text.encode(), stdout=subprocess.PIPE, check=True).stdout
         parsed = [json.loads(line, object_pairs_hook=no_duplicates) for line in parsed.decode("utf-8").split("\n") if line.strip()]
         assert len(parsed) == len(events), (len(parsed), len(events))
-        for (event, _, line), result in zip(events, parsed):
+        for (event, _, line, _), result in zip(events, parsed):
             assert "f" in result, f"liblognorm does not take {line!r}"
             header, expected = expected_cef(event)
             result = result["f"]
@@ -497,7 +637,7 @@ def main():
                                                       for key in result["Extensions"].keys() | expected.keys()
                                                       if result["Extensions"].get(key) != expected.get(key)}
     undocumented = seen - documented
-    assert not undocumented, f"docs/events.md says nothing of {sorted(undocumented)}"
+    assert not undocumented, f"docs/siem.md says nothing of {sorted(undocumented)}"
     print(f"{len(events)} events agree")
 
 

@@ -1,4 +1,4 @@
-// Prints sample events for check_events.py, three lines an event: what went in (texts in hex), its JSON, its CEF.
+// Prints sample events for check_events.py, four lines an event: what went in (texts in hex), its JSON, its CEF, its ECS document.
 // Usage: export_print_events SEED COUNT
 #include <cstdio>
 #include <cstdlib>
@@ -104,6 +104,7 @@ void describe(Input& input, const RecordEvent& record) {
     if (record.pct) input.number("pct", *record.pct);
     input.number("ordinal", static_cast<std::int64_t>(record.ordinal));
     if (record.count) input.number("count", *record.count);
+    input.number("rows", record.rows);
     input.word("disposition", record.disposition);
     input.word("evaluated_dkim", record.evaluated_dkim);
     input.word("evaluated_spf", record.evaluated_spf);
@@ -231,6 +232,8 @@ int main(int argc, char** argv) {
         encode::append_json(line, sample.event);
         line += '\n';
         encode::append_cef(line, sample.event);
+        line += '\n';
+        encode::append_ecs(line, sample.event);
         line += '\n';
         std::fwrite(line.data(), 1, line.size(), stdout);
     }

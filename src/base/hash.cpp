@@ -2,6 +2,8 @@
 
 // One hash a record: EVP, which replaces this interface, allocates and frees its state for each of them, at the cost of the hash itself.
 #define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
@@ -41,6 +43,14 @@ Sha256Digest Sha256::finish() noexcept {
     auto* context = static_cast<SHA256_CTX*>(context_);
     SHA256_Final(digest.data(), context);
     SHA256_Init(context);
+    return digest;
+}
+
+Sha256Digest hmac_sha256(std::string_view key, std::string_view bytes) noexcept {
+    Sha256Digest digest;
+    unsigned size = 0;
+    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(), &size) == nullptr)
+        std::abort();  // out of memory
     return digest;
 }
 

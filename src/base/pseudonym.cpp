@@ -1,13 +1,10 @@
 #include "whosent/base/pseudonym.hpp"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 
 #include "whosent/base/domain_name.hpp"
+#include "whosent/base/hash.hpp"
 #include "whosent/base/text.hpp"
 
 namespace whosent {
@@ -22,12 +19,7 @@ bool is_letter(char c) noexcept { return to_lower(c) >= 'a' && to_lower(c) <= 'z
 bool is_ascii(char c) noexcept { return static_cast<unsigned char>(c) < 0x80; }
 
 std::string pseudonym(const Pseudonyms::NumberedKey& key, std::string_view value) {
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (HMAC(EVP_sha256(), key.key.data(), static_cast<int>(key.key.size()), reinterpret_cast<const unsigned char*>(value.data()), value.size(),
-             mac, &size) == nullptr) {
-        std::abort();  // out of memory
-    }
+    const Sha256Digest mac = hmac_sha256({reinterpret_cast<const char*>(key.key.data()), key.key.size()}, value);
     std::string out = '~' + std::to_string(key.number) + '.';
     // RFC 4648 section 6, in lower case: five bits a letter
     for (std::size_t bit = 0; bit < kLetters * 5; bit += 5) {

@@ -108,4 +108,19 @@ std::string printable(std::string_view text, std::size_t max_bytes) {
     return out;
 }
 
+std::string base64(std::string_view bytes) {
+    constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        const auto at = [&](std::size_t k) -> std::uint32_t { return i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0; };
+        const std::uint32_t bits = at(0) << 16 | at(1) << 8 | at(2);
+        out += kAlphabet[bits >> 18];
+        out += kAlphabet[bits >> 12 & 63];
+        out += i + 1 < bytes.size() ? kAlphabet[bits >> 6 & 63] : '=';
+        out += i + 2 < bytes.size() ? kAlphabet[bits & 63] : '=';
+    }
+    return out;
+}
+
 }  // namespace whosent

@@ -1,7 +1,10 @@
 #include "whosent/net/connection.hpp"
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
 #include <openssl/ssl.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -79,6 +82,7 @@ struct Link {
     bool read_busy = false, write_busy = false;
     bool handshake = false;  // neither may be
     bool broken = false;     // nothing that follows would be understood: a write was cut, or a handshake failed
+    bool ended = false;      // shutdown_send
     bool closed = false;
 
     void close() noexcept {
@@ -86,7 +90,7 @@ struct Link {
         closed = true;
         error_code ignored;
         // Not into the middle of a record. A socket that would wait ends it.
-        if (tls && !write_busy && !broken) {
+        if (tls && !write_busy && !broken && !ended) {
             socket.non_blocking(true, ignored);
             tls->shutdown(ignored);
         }
@@ -155,7 +159,7 @@ asio::awaitable<Result<std::size_t>> read(std::shared_ptr<Link> link, std::span<
 
 asio::awaitable<Result<void>> write(std::shared_ptr<Link> link, std::string_view bytes, milliseconds time) {
     if (link->closed) co_return std::unexpected(closed_error(*link));
-    if (link->write_busy || link->handshake) co_return std::unexpected(busy_error(*link));
+    if (link->write_busy || link->handshake || link->ended) co_return std::unexpected(busy_error(*link));
     auto cancellation = co_await asio::this_coro::cancellation_state;
     while (!bytes.empty()) {
         error_code error;
@@ -182,6 +186,49 @@ asio::awaitable<Result<void>> write(std::shared_ptr<Link> link, std::string_view
         if (link->closed) co_return std::unexpected(closed_error(*link));
     }
     co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> shutdown_send(std::shared_ptr<Link> link, milliseconds time) {
+    if (link->closed) co_return std::unexpected(closed_error(*link));
+    if (link->read_busy || link->write_busy || link->handshake) co_return std::unexpected(busy_error(*link));
+    error_code error;
+    if (link->tls) {
+        // What Asio has for that waits for the peer's good-bye, too. Room for a few bytes comes first, so that this one does not wait; that it then finds nothing to read is no error.
+        auto cancellation = co_await asio::this_coro::cancellation_state;
+        auto token = asio::bind_cancellation_slot(link->writing.slot(), asio::redirect_error(asio::use_awaitable, error));
+        {
+            const Waiting waiting(link, &Link::writing, &Link::write_busy, time, cancellation.slot());
+            co_await link->socket.async_wait(Socket::wait_write, token);
+        }
+        if (link->closed) co_return std::unexpected(closed_error(*link));
+        if (error) {
+            const bool late = error == asio::error::operation_aborted && link->writing.passed();
+            auto failure = late ? deadline_error(link->label, "the peer took nothing", time) : network_error(link->label, reason_of(error));
+            link->give_up();
+            co_return std::unexpected(std::move(failure));
+        }
+        link->socket.non_blocking(true, error);
+        link->tls->shutdown(error);
+    }
+    link->ended = true;
+    link->socket.shutdown(Socket::shutdown_send, error);
+    if (error) {
+        auto failure = network_error(link->label, reason_of(error));
+        link->give_up();
+        co_return std::unexpected(std::move(failure));
+    }
+    co_return Result<void>{};
+}
+
+Result<std::size_t> unacknowledged(Link& link) {
+    if (link.closed) return std::unexpected(closed_error(link));
+    int reason = 0;
+    socklen_t size = sizeof reason;
+    if (::getsockopt(link.socket.native_handle(), SOL_SOCKET, SO_ERROR, &reason, &size) == 0 && reason != 0)
+        return std::unexpected(network_error(link.label, reason_of(error_code(reason, boost::system::system_category()))));
+    int bytes = 0;
+    if (::ioctl(link.socket.native_handle(), SIOCOUTQ, &bytes) != 0) return std::size_t(0);
+    return static_cast<std::size_t>(std::max(bytes, 0));
 }
 
 // Who the server must be: the name that the context was made with, or `host`. RFC 6066 section 3: an IP address is not a server name.
@@ -254,6 +301,8 @@ public:
     asio::awaitable<Result<void>> start_tls(TlsContext context, std::string host, milliseconds deadline) override {
         return upgrade(link_, std::move(context), std::move(host), deadline);
     }
+    asio::awaitable<Result<void>> shutdown_send(milliseconds deadline) override { return net::shutdown_send(link_, deadline); }
+    Result<std::size_t> unacknowledged() const override { return net::unacknowledged(*link_); }
     void close() noexcept override { link_->close(); }
     bool is_tls() const noexcept override { return link_->tls != nullptr; }
     std::string peer() const override { return peer_; }

@@ -50,6 +50,23 @@ Result<void> load_authorities(SSL_CTX* context, const std::string& file) {
     return {};
 }
 
+// What an end of TLS shows of itself.
+Result<void> load_identity(SSL_CTX* context, const std::string& certificate, const std::string& key) {
+    WHOSENT_CHECK(check_readable(certificate));
+    WHOSENT_CHECK(check_readable(key));
+    // An encrypted key would have OpenSSL ask for its password at the terminal.
+    SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return -1; });
+    if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) return std::unexpected(refused(certificate, "holds no certificate that can be used (PEM)"));
+    if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) {
+        const bool other = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH;
+        ERR_clear_error();
+        return std::unexpected(settings_error(key, other ? fmt::format("is not the key of the certificate {}", certificate)
+                                                         : std::string("holds no private key that can be read (PEM, without a password)")));
+    }
+    if (SSL_CTX_check_private_key(context) != 1) return std::unexpected(refused(key, fmt::format("is not the key of the certificate {}", certificate)));
+    return {};
+}
+
 }  // namespace
 
 bool set_checked_name(X509_VERIFY_PARAM* checks, const std::string& name) {
@@ -75,6 +92,9 @@ Result<TlsContext> make_client_tls(const TlsClientOptions& options) {
     }
     SSL_CTX_set_verify(handle, options.insecure_skip_verification ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_session_cache_mode(handle, SSL_SESS_CACHE_OFF);
+    if (options.certificate.empty() != options.key.empty())
+        return std::unexpected(settings_error(options.certificate.empty() ? options.key : options.certificate, "a client's certificate and its key go together, and one is missing"));
+    if (!options.certificate.empty()) WHOSENT_CHECK(load_identity(handle, options.certificate, options.key));
     if (!options.server_name.empty() && !set_checked_name(SSL_CTX_get0_param(handle), options.server_name))
         return std::unexpected(settings_error("", fmt::format("{} is no server name", options.server_name)));
     return context;
@@ -83,19 +103,7 @@ Result<TlsContext> make_client_tls(const TlsClientOptions& options) {
 Result<TlsContext> make_server_tls(const TlsServerOptions& options) {
     auto context = WHOSENT_TRY(make_context(ssl::context::tls_server));
     SSL_CTX* const handle = context->native_handle();
-    WHOSENT_CHECK(check_readable(options.certificate));
-    WHOSENT_CHECK(check_readable(options.key));
-    // An encrypted key would have OpenSSL ask for its password at the terminal.
-    SSL_CTX_set_default_passwd_cb(handle, [](char*, int, int, void*) { return -1; });
-    if (SSL_CTX_use_certificate_chain_file(handle, options.certificate.c_str()) != 1)
-        return std::unexpected(refused(options.certificate, "holds no certificate that can be used (PEM)"));
-    if (SSL_CTX_use_PrivateKey_file(handle, options.key.c_str(), SSL_FILETYPE_PEM) != 1) {
-        const bool other = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH;
-        ERR_clear_error();
-        return std::unexpected(settings_error(options.key, other ? fmt::format("is not the key of the certificate {}", options.certificate)
-                                                                 : std::string("holds no private key that can be read (PEM, without a password)")));
-    }
-    if (SSL_CTX_check_private_key(handle) != 1) return std::unexpected(refused(options.key, fmt::format("is not the key of the certificate {}", options.certificate)));
+    WHOSENT_CHECK(load_identity(handle, options.certificate, options.key));
     // Without a name of its own for sessions OpenSSL refuses to resume one where client certificates are asked for.
     static constexpr unsigned char kSessions[] = "whosent";
     SSL_CTX_set_session_id_context(handle, kSessions, sizeof kSessions - 1);

@@ -1,4 +1,4 @@
-// SHA-256, for the identity of messages, reports and streams. Not for secrets.
+// SHA-256, for the identity of messages, reports and streams; HMAC, for signatures.
 #pragma once
 
 #include <array>
@@ -31,6 +31,9 @@ public:
 private:
     void* context_;
 };
+
+// RFC 2104.
+[[nodiscard]] Sha256Digest hmac_sha256(std::string_view key, std::string_view bytes) noexcept;
 
 [[nodiscard]] std::string to_hex(std::span<const std::uint8_t> bytes);
 // Random bytes from the operating system's generator.

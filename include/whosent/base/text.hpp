@@ -18,5 +18,7 @@ namespace whosent {
 [[nodiscard]] std::string utf8_or_windows1252(std::string_view text);
 // Fit for one line of output: control characters and malformed UTF-8 as \xNN, cut at `max_bytes` with "…".
 [[nodiscard]] std::string printable(std::string_view text, std::size_t max_bytes = 200);
+// RFC 4648 section 4, with padding.
+[[nodiscard]] std::string base64(std::string_view bytes);
 
 }  // namespace whosent

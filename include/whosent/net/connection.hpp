@@ -28,6 +28,10 @@ public:
     [[nodiscard]] virtual boost::asio::awaitable<Result<std::size_t>> read_some(std::span<char> into, std::chrono::milliseconds deadline) = 0;
     // All of it; the deadline begins anew with every part that the peer takes. An error closes the connection.
     [[nodiscard]] virtual boost::asio::awaitable<Result<void>> write(std::string_view bytes, std::chrono::milliseconds deadline) = 0;
+    // Ends what is sent: TLS's good-bye, then that of TCP. Reading goes on; write() is an error afterwards. An error closes the connection.
+    [[nodiscard]] virtual boost::asio::awaitable<Result<void>> shutdown_send(std::chrono::milliseconds deadline) = 0;
+    // Bytes written (the end of shutdown_send counts as one) that the peer's system has not acknowledged yet. An error: the connection was reset. Only of TCP and Unix sockets (0).
+    [[nodiscard]] virtual Result<std::size_t> unacknowledged() const = 0;
     // Makes a plain connection a TLS one, as client (`host` is checked) or as server (empty). The caller throws away what it has read and not looked at: what came before the
     // handshake is not to be believed (RFC 3501 section 6.2.1; response injection). A server that sent more than its answer by then is refused. An error closes the connection.
     [[nodiscard]] virtual boost::asio::awaitable<Result<void>> start_tls(TlsContext context, std::string host, std::chrono::milliseconds deadline) = 0;

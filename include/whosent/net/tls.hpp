@@ -16,6 +16,7 @@ struct TlsClientOptions {
     std::string ca_file;        // PEM, in the place of the system's authorities; empty: those
     std::string server_name;    // in the place of the host in SNI and check; empty: the host
     bool insecure_skip_verification = false;
+    std::string certificate, key;  // PEM files, shown to a server that asks for one; the chain stands in the first. Empty: none
 };
 struct TlsServerOptions {
     std::string certificate, key;  // PEM files; the chain stands in the first

@@ -4,21 +4,6 @@
 
 namespace whosent::collect::imap {
 
-std::string base64(std::string_view bytes) {
-    constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const auto at = [&](std::size_t k) -> std::uint32_t { return i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0; };
-        const std::uint32_t bits = at(0) << 16 | at(1) << 8 | at(2);
-        out += kAlphabet[bits >> 18];
-        out += kAlphabet[bits >> 12 & 63];
-        out += i + 1 < bytes.size() ? kAlphabet[bits >> 6 & 63] : '=';
-        out += i + 2 < bytes.size() ? kAlphabet[bits & 63] : '=';
-    }
-    return out;
-}
-
 std::string sasl_plain(std::string_view user, std::string_view password) {
     std::string text(1, '\0');
     text += user;

@@ -234,5 +234,80 @@ TEST_CASE("our server refuses TLS 1.1 and clients without the certificate that i
     }
 }
 
+TEST_CASE("a client shows its certificate to a server that asks for one, and only then") {
+    const Authorities made;
+    const Identity identity = make_certificate(made.folder, "server", {.issuer = &made.ours});
+    const Identity client = make_certificate(made.folder, "client", {.subject = "our client", .usage = "clientAuth", .issuer = &made.ours});
+    const Identity stranger = make_certificate(made.folder, "stranger", {.usage = "clientAuth", .issuer = &made.theirs});
+    const TlsServerOptions open{.certificate = identity.certificate, .key = identity.key};
+    const TlsServerOptions closed{.certificate = identity.certificate, .key = identity.key, .client_ca = made.ours.certificate};
+    struct Row {
+        const char* name;
+        const TlsServerOptions* server;
+        const Identity* own;
+        bool let_in;
+    };
+    for (const Row& row : std::initializer_list<Row>{{"asked, and none", &closed, nullptr, false},
+                                                     {"asked, and of another authority", &closed, &stranger, false},
+                                                     {"asked, and ours", &closed, &client, true},
+                                                     {"not asked, and none", &open, nullptr, true},
+                                                     {"not asked, and ours", &open, &client, true}}) {
+        INFO(row.name);
+        Io io;
+        const auto server = make_server_tls(*row.server);
+        REQUIRE(server);
+        std::string refusal;
+        const auto serve = [&](std::unique_ptr<Connection> connection) -> awaitable<void> {
+            auto begun = co_await connection->start_tls(*server, "", 5s);
+            if (!begun) refusal = begun.error().message;
+            if (begun) {
+                auto written = co_await connection->write("hello", 5s);
+                (void)written;
+            }
+            connection->close();
+        };
+        auto listener = listen(io.context(), "127.0.0.1:0", 0, [&](std::unique_ptr<Connection> connection) {
+            boost::asio::co_spawn(io.context(), serve(std::move(connection)), [](std::exception_ptr thrown) { CHECK(!thrown); });
+        });
+        REQUIRE(listener);
+        const std::string address = (*listener)->address();
+        TlsClientOptions options{.ca_file = made.ours.certificate};
+        if (row.own != nullptr) options.certificate = row.own->certificate, options.key = row.own->key;
+        const auto context = make_client_tls(options);
+        REQUIRE(context);
+        const auto result = run(io, greeted(io, "localhost", static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))), *context, 10'000ms));
+        CHECK(result.has_value() == row.let_in);
+        if (row.let_in && result) CHECK(*result == "hello");
+        CHECK(refusal.empty() == row.let_in);
+    }
+}
+
+TEST_CASE("a client certificate that cannot be used is named with the reason") {
+    const Authorities made;
+    const std::string garbage = made.folder.write("garbage.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    const std::string encrypted = made.folder.write("encrypted.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n");
+    const std::string none = made.folder.file("none.pem");
+    struct Row {
+        std::string certificate, key, where, message;
+    };
+    const std::vector<Row> rows = {
+        {made.ours.certificate, "", made.ours.certificate, "a client's certificate and its key go together, and one is missing"},
+        {"", made.ours.key, made.ours.key, "a client's certificate and its key go together, and one is missing"},
+        {none, made.ours.key, none, "cannot be read: No such file or directory"},
+        {made.ours.certificate, none, none, "cannot be read: No such file or directory"},
+        {garbage, made.ours.key, garbage, "holds no certificate that can be used (PEM)"},
+        {made.ours.certificate, encrypted, encrypted, "holds no private key that can be read (PEM, without a password)"},
+        {made.ours.certificate, made.theirs.key, made.theirs.key, "is not the key of the certificate " + made.ours.certificate},
+    };
+    for (const auto& row : rows) {
+        INFO(row.certificate << " " << row.key);
+        const auto context = make_client_tls({.ca_file = made.ours.certificate, .certificate = row.certificate, .key = row.key});
+        REQUIRE(!context);
+        CHECK(context.error().where == row.where);
+        CHECK(context.error().message.starts_with(row.message));
+    }
+    CHECK(make_client_tls({.ca_file = made.ours.certificate, .certificate = made.ours.certificate, .key = made.ours.key}).has_value());
+}
+
 }  // namespace
 }  // namespace whosent::net

@@ -9,9 +9,9 @@
 namespace whosent::serve {
 namespace {
 
-constexpr std::array<std::pair<unsigned, std::string_view>, 26> kReasons = {{
+constexpr std::array<std::pair<unsigned, std::string_view>, 27> kReasons = {{
     {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"}, {304, "Not Modified"},
-    {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {408, "Request Timeout"}, {410, "Gone"},
+    {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {408, "Request Timeout"}, {410, "Gone"},
     {413, "Content Too Large"}, {414, "URI Too Long"}, {415, "Unsupported Media Type"}, {417, "Expectation Failed"}, {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"}, {501, "Not Implemented"}, {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
     {507, "Insufficient Storage"},
@@ -52,7 +52,11 @@ std::string head_of(const Response& response, bool http_1_0, bool close) {
     std::string head = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason_of(response.status));
     if (may_have_body(response.status)) {
         append_field(head, "Content-Type", response.type);
-        append_field(head, "Content-Length", fmt::format("{}", response.body.size()));
+        // RFC 9112 section 6.1: not to HTTP/1.0, where the end of the connection is the end of the body
+        if (!response.stream)
+            append_field(head, "Content-Length", fmt::format("{}", response.body.size()));
+        else if (!http_1_0)
+            append_field(head, "Transfer-Encoding", "chunked");
     }
     append_field(head, "X-Content-Type-Options", "nosniff");
     append_field(head, "Cache-Control", "no-store");

@@ -13,7 +13,7 @@ namespace whosent::serve {
 // "Retry-After" goes with 429 and 503.
 [[nodiscard]] Response try_later(unsigned status, std::string_view line, unsigned seconds);
 
-// The head of an answer with all that its body's length asks for, and the empty line. `http_1_0` and `close` say what Connection has to say.
+// The head of an answer with all that its body's length asks for, and the empty line. `http_1_0` and `close` say what Connection has to say; to HTTP/1.0 a stream needs `close`.
 [[nodiscard]] std::string head_of(const Response& response, bool http_1_0, bool close);
 [[nodiscard]] bool may_have_body(unsigned status) noexcept;
 

@@ -1,5 +1,7 @@
 #include "whosent/serve/server.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
@@ -109,6 +111,23 @@ struct Shared {
     }
 };
 
+// One stream as it is counted.
+struct StreamCount {
+    explicit StreamCount(std::shared_ptr<Shared> the_shared) : shared(std::move(the_shared)) {
+        ++shared->counts.streams;
+        ++shared->counts.streaming;
+    }
+    ~StreamCount() {
+        --shared->counts.streaming;
+        if (!ended) ++shared->counts.streams_cut;
+    }
+    StreamCount(const StreamCount&) = delete;
+    StreamCount& operator=(const StreamCount&) = delete;
+
+    std::shared_ptr<Shared> shared;
+    bool ended = false;
+};
+
 class Session : public std::enable_shared_from_this<Session> {
 public:
     Session(std::shared_ptr<Shared> shared, asio::io_context& io, std::unique_ptr<net::Connection> connection, std::string peer)
@@ -131,6 +150,12 @@ public:
     void answer(Response response) {
         if (response_) return;
         response_ = std::move(response);
+        answered_.cancel();
+    }
+    using Piece = Result<std::optional<std::string>>;
+    void take(Piece piece) {
+        if (piece_) return;
+        piece_ = std::move(piece);
         answered_.cancel();
     }
     // Ends it, whatever it waits for.
@@ -162,6 +187,9 @@ private:
     // `is_read`: nothing of the request is still to come, so that the connection may go on.
     asio::awaitable<Next> refuse(Response response, bool is_read, bool keep_alive, bool is_head, bool http_1_0);
     asio::awaitable<bool> send(const Response& response, bool is_head, bool http_1_0, bool close);
+    asio::awaitable<bool> send_stream(BodySource& source, bool chunked);
+    void ask_for_piece(BodySource& source);
+    asio::awaitable<Piece> wait_for_piece();
     asio::awaitable<void> linger();
 
     std::shared_ptr<Shared> shared_;
@@ -170,29 +198,34 @@ private:
     std::string buffer_;  // received and not yet read
     asio::steady_timer answered_;
     std::optional<Response> response_;
+    std::optional<Piece> piece_;  // of the answer that is a stream
     bool closed_ = false;
     bool answering_ = false;  // a route has the request, or its answer is on the way
 };
 
-// What a route answers by; the last copy of its Reply owns it.
-class Pending {
+// What a route answers by, and a source gives by; the last copy of the function that holds it owns it. `otherwise` is what comes of it when nobody calls.
+template <class Value, void (Session::*kTake)(Value)>
+class Owed {
 public:
-    Pending(std::shared_ptr<Gate> gate, std::weak_ptr<Session> session) : gate_(std::move(gate)), session_(std::move(session)) {}
-    ~Pending() { answer(plain(500, "the request was not answered")); }
-    Pending(const Pending&) = delete;
-    Pending& operator=(const Pending&) = delete;
-    void answer(Response response) {
-        if (answered_.exchange(true)) return;
-        gate_->post([session = session_, response = std::move(response)]() mutable {
-            if (const auto alive = session.lock()) alive->answer(std::move(response));
+    Owed(std::shared_ptr<Gate> gate, std::weak_ptr<Session> session, Value otherwise) : gate_(std::move(gate)), session_(std::move(session)), otherwise_(std::move(otherwise)) {}
+    ~Owed() { give(std::move(otherwise_)); }
+    Owed(const Owed&) = delete;
+    Owed& operator=(const Owed&) = delete;
+    void give(Value value) {
+        if (given_.exchange(true)) return;
+        gate_->post([session = session_, value = std::move(value)]() mutable {
+            if (const auto alive = session.lock()) ((*alive).*kTake)(std::move(value));
         });
     }
 
 private:
     std::shared_ptr<Gate> gate_;
     std::weak_ptr<Session> session_;
-    std::atomic<bool> answered_ = false;
+    Value otherwise_;
+    std::atomic<bool> given_ = false;
 };
+using OwedResponse = Owed<Response, &Session::answer>;
+using OwedPiece = Owed<Session::Piece, &Session::take>;
 
 asio::awaitable<void> Session::run(std::shared_ptr<Session> self) {
     if (self->shared_->tls) {
@@ -347,7 +380,7 @@ asio::awaitable<Session::Next> Session::serve_one(bool first) {
     body.reset();  // it is the route's alone: what it holds is counted until the route lets go of it
     const Response response = co_await ask(**route, std::move(request));
     if (closed_) co_return Next::close;
-    const bool close_behind = !keep_alive || shared_->stopping;
+    const bool close_behind = !keep_alive || shared_->stopping || (response.stream && http_1_0);
     const bool sent = co_await send(response, is_head, http_1_0, close_behind);
     answering_ = false;
     co_return sent && !close_behind && !shared_->stopping ? Next::another : Next::close;
@@ -357,9 +390,9 @@ asio::awaitable<Response> Session::ask(const Route& route, Request request) {
     answering_ = true;
     response_.reset();
     {
-        auto pending = std::make_shared<Pending>(shared_->gate, weak_from_this());
-        Reply reply = [pending](Response response) { pending->answer(std::move(response)); };
-        pending.reset();
+        auto owed = std::make_shared<OwedResponse>(shared_->gate, weak_from_this(), plain(500, "the request was not answered"));
+        Reply reply = [owed](Response response) { owed->give(std::move(response)); };
+        owed.reset();
         route.handle(std::move(request), std::move(reply));
     }
     while (!response_ && !closed_) {
@@ -383,7 +416,16 @@ asio::awaitable<Session::Next> Session::refuse(Response response, bool is_read, 
 asio::awaitable<bool> Session::send(const Response& response, bool is_head, bool http_1_0, bool close) {
     std::string head = head_of(response, http_1_0, close);
     const Milliseconds deadline = shared_->options.idle_deadline;
-    std::string_view body = !is_head && may_have_body(response.status) ? std::string_view(response.body) : std::string_view();
+    const bool has_body = !is_head && may_have_body(response.status);
+    if (has_body && response.stream) {
+        // The first piece is on its way while the head is sent
+        ask_for_piece(*response.stream);
+        const Result<void> begun = co_await connection_->write(head, deadline);
+        if (!begun) co_return false;
+        const bool all = co_await send_stream(*response.stream, !http_1_0);
+        co_return all && !closed_;
+    }
+    std::string_view body = has_body && !response.stream ? std::string_view(response.body) : std::string_view();
     if (body.size() <= kOneWriteBytes) head += std::exchange(body, {});
     const Result<void> written = co_await connection_->write(head, deadline);
     if (!written) co_return false;
@@ -392,6 +434,54 @@ asio::awaitable<bool> Session::send(const Response& response, bool is_head, bool
         if (!rest) co_return false;
     }
     co_return !closed_;
+}
+
+void Session::ask_for_piece(BodySource& source) {
+    piece_.reset();
+    Error dropped{ErrorCode::internal, Stage::app, Persistence::permanent, {}, "the rest of the body was not given", {}};
+    auto owed = std::make_shared<OwedPiece>(shared_->gate, weak_from_this(), std::unexpected(std::move(dropped)));
+    std::function<void(Piece)> give = [owed](Piece piece) { owed->give(std::move(piece)); };
+    owed.reset();
+    source.next(std::move(give));
+}
+
+asio::awaitable<Session::Piece> Session::wait_for_piece() {
+    while (!piece_ && !closed_) {
+        boost::system::error_code ended;
+        auto token = asio::redirect_error(asio::use_awaitable, ended);
+        co_await answered_.async_wait(token);
+    }
+    Piece piece = std::optional<std::string>();
+    if (piece_) piece = std::move(*piece_);
+    co_return piece;
+}
+
+// False: the client did not get all.
+asio::awaitable<bool> Session::send_stream(BodySource& source, bool chunked) {
+    StreamCount count(shared_);
+    const Milliseconds deadline = shared_->options.idle_deadline;
+    std::string frame;  // RFC 9112 section 7.1: the end of one chunk and the size of the next are one small write, so that no piece is copied
+    for (;;) {
+        Piece piece = co_await wait_for_piece();
+        if (closed_ || !piece) co_return false;
+        const bool at_end = !piece->has_value();
+        if (!at_end && (*piece)->empty()) co_return false;  // as a chunk it would be the end
+        if (!at_end) ask_for_piece(source);
+        if (chunked) {
+            const std::string size = at_end ? std::string("0\r\n\r\n") : fmt::format("{:x}\r\n", (*piece)->size());
+            frame += size;
+            const Result<void> framed = co_await connection_->write(frame, deadline);
+            if (!framed || closed_) co_return false;
+            frame = "\r\n";
+        }
+        if (at_end) {
+            count.ended = true;
+            co_return true;
+        }
+        const std::string_view bytes = **piece;
+        const Result<void> written = co_await connection_->write(bytes, deadline);
+        if (!written || closed_) co_return false;
+    }
 }
 
 asio::awaitable<void> Session::linger() {

@@ -30,11 +30,22 @@ struct Request {
     bool tls = false;
     [[nodiscard]] std::string_view header(std::string_view lower_case_name) const noexcept;  // the first; empty: none
 };
+// A body that is made while it is sent.
+class BodySource {
+public:
+    virtual ~BodySource() = default;
+    // The next piece, not empty; nothing: the end; an error cuts the connection off, so that the client sees that it did not get all. Called on the I/O thread, once more when
+    // `give` was called; `give` is called once, by any thread, and may outlive server and connection (destroyed, with all its copies, without having been called it is an error).
+    // While one piece is sent the next is asked for, so that there are two at most. A source is destroyed at its end, or as soon as its client has gone away or
+    // took nothing for idle_deadline. HEAD asks it for nothing.
+    virtual void next(std::function<void(Result<std::optional<std::string>>)> give) = 0;
+};
 struct Response {
     unsigned status = 200;
     std::string type = "text/plain; charset=utf-8";
     std::string body;
     std::vector<std::pair<std::string, std::string>> headers;
+    std::shared_ptr<BodySource> stream = {};  // in the place of `body`: sent in chunks; to a client of HTTP/1.0 until the connection is closed
 };
 // Sends the answer; once, further calls do nothing. Destroyed, with all its copies, without having been called it answers 500. May outlive server and connection.
 using Reply = std::function<void(Response)>;
@@ -67,11 +78,13 @@ public:
     [[nodiscard]] virtual std::string address() const = 0;  // with the port that the system chose
     // Reads certificate and key again; an error leaves the old ones in force.
     [[nodiscard]] virtual Result<void> reload() = 0;
-    // Takes no connections and no requests; `stopped` when those that a route has are answered. Those that are still being received are cut off: their senders come again.
+    // Takes no connections and no requests; `stopped` when those that a route has are answered, streams to their end. Those that are still being received are cut off: their senders
+    // come again. Who does not want to wait for the rest destroys the server, which cuts off what is being sent.
     virtual void stop(std::function<void()> stopped) = 0;
     struct Counts {
         std::uint64_t connections = 0, requests = 0, refused = 0;  // refused: connections beyond the limits, and requests by the server or admit()
-        std::size_t open = 0;
+        std::uint64_t streams = 0, streams_cut = 0;                // bodies that were made while they were sent; cut: by the client, by idle_deadline, by an error of the source
+        std::size_t open = 0, streaming = 0;                       // now
     };
     [[nodiscard]] virtual Counts counts() const = 0;
 };

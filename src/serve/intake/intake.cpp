@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "../peer.hpp"
+#include "../rates.hpp"
 #include "../response.hpp"
 #include "posted.hpp"
-#include "rates.hpp"
 #include "tokens.hpp"
 #include "whosent/net/io.hpp"
 
@@ -31,20 +31,24 @@ constexpr std::size_t kOverheadBytes = 1 * kKiB;
 
 class ReportIntake : public std::enable_shared_from_this<ReportIntake> {
 public:
-    ReportIntake(net::Io& io, const IntakeSettings& settings, pipeline::Intake& intake, const Clock& clock, OnOutcome on_outcome, Tokens tokens)
-        : settings_(settings), collector_("https:" + settings.name), intake_(intake), clock_(clock), on_outcome_(std::move(on_outcome)), tokens_(std::move(tokens)),
+    ReportIntake(net::Io& io, const IntakeSettings& settings, pipeline::Intake& intake, const Clock& clock, OnOutcome on_outcome, AskAccess ask, Tokens tokens)
+        : settings_(settings), collector_("https:" + settings.name), intake_(intake), clock_(clock), on_outcome_(std::move(on_outcome)), ask_(std::move(ask)), tokens_(std::move(tokens)),
           of_peers_(settings.requests_per_minute, kPeers), of_sources_(settings.requests_per_minute, std::max<std::size_t>(settings.sources.size(), 1)),
           failures_(kFailuresPerMinute, kPeers), timer_(io.context()) {}
 
     std::optional<Response> admit(const Request& request) {
         const Seconds now = clock_.now();
         std::optional<unsigned> wait;
-        if (tokens_.empty()) {
+        if (is_open()) {
             wait = of_peers_.take(limited_as(request.peer), now);
-        } else {
-            const auto source = tokens_.source_of(request.header("authorization"));
-            if (!source) return unauthorized(request, now);
+        } else if (const auto source = tokens_.source_of(request.header("authorization"))) {
             wait = of_sources_.take(settings_.sources[*source].name, now);
+        } else if (ask_) {
+            const auto identity = ask_(request);
+            if (!identity) return identity.error();
+            wait = of_peers_.take("token " + identity->token, now);
+        } else {
+            return unauthorized(request, now);
         }
         if (wait) return try_later(429, "too many requests", *wait);
         return refuse_by_header(request);
@@ -52,8 +56,13 @@ public:
 
     void handle(const Request& request, Reply reply) {
         // Once more: tokens may have been read again since
-        const bool is_source = tokens_.source_of(request.header("authorization")).has_value();
-        if (!tokens_.empty() && !is_source) return reply(unauthorized(request, clock_.now()));
+        bool is_source = tokens_.source_of(request.header("authorization")).has_value();
+        if (!is_open() && !is_source) {
+            if (!ask_) return reply(unauthorized(request, clock_.now()));
+            auto identity = ask_(request);
+            if (!identity) return reply(std::move(identity).error());
+            is_source = true;
+        }
         auto message = message_of(request, collector_, ++number_, clock_.now(), is_source ? Authenticity::authenticated : Authenticity::unknown);
         if (!message) return reply(no_report());
         pipeline::Submission submission;
@@ -80,6 +89,8 @@ private:
         Reply reply;
         SteadyClock::time_point until;
     };
+
+    [[nodiscard]] bool is_open() const noexcept { return tokens_.empty() && !ask_; }
 
     Response unauthorized(const Request& request, Seconds now) {
         // A right token is taken even then: behind a proxy all peers are one, and nobody shall shut out the others. Guessing is hopeless by the length of tokens.
@@ -127,6 +138,7 @@ private:
     pipeline::Intake& intake_;
     const Clock& clock_;
     OnOutcome on_outcome_;
+    AskAccess ask_;  // empty: access tokens are not taken
     Tokens tokens_;
     Rates of_peers_, of_sources_, failures_;
     boost::asio::steady_timer timer_;
@@ -136,9 +148,11 @@ private:
 
 }  // namespace
 
-Result<IntakeRoutes> intake_routes(net::Io& io, const IntakeSettings& settings, pipeline::Intake& intake, const Clock& clock, OnOutcome on_outcome) {
+Result<IntakeRoutes> intake_routes(net::Io& io, const IntakeSettings& settings, pipeline::Intake& intake, const Clock& clock, OnOutcome on_outcome,
+                                   AskAccess ask) {
+    if (settings.tokens != static_cast<bool>(ask)) return std::unexpected(Error{ErrorCode::internal, Stage::collect, Persistence::permanent, settings.name, "access tokens without a check, or a check without them", {}});
     Tokens tokens = WHOSENT_TRY(Tokens::read(settings.sources));
-    const auto shared = std::make_shared<ReportIntake>(io, settings, intake, clock, std::move(on_outcome), std::move(tokens));
+    const auto shared = std::make_shared<ReportIntake>(io, settings, intake, clock, std::move(on_outcome), std::move(ask), std::move(tokens));
     IntakeRoutes made;
     Route route;
     route.method = "POST";

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "whosent/base/text.hpp"
+#include "../bearer.hpp"
 
 namespace whosent::serve {
 namespace {
@@ -22,13 +22,6 @@ bool is_token(std::string_view text) noexcept {
 
 Error refused(const IntakeSource& source, std::string message) {
     return {ErrorCode::invalid_argument, Stage::collect, Persistence::permanent, fmt::format("source {} > {}", source.name, source.token.to_string()), std::move(message), {}};
-}
-
-// Looks at every byte, whatever the first ones say.
-bool is_same(const Sha256Digest& one, const Sha256Digest& other) noexcept {
-    volatile std::uint8_t difference = 0;
-    for (std::size_t i = 0; i < one.size(); ++i) difference = static_cast<std::uint8_t>(difference | (one[i] ^ other[i]));
-    return difference == 0;
 }
 
 }  // namespace
@@ -54,9 +47,7 @@ Result<Tokens> Tokens::read(const std::vector<IntakeSource>& sources) {
 }
 
 std::optional<std::size_t> Tokens::source_of(std::string_view authorization) const noexcept {
-    constexpr std::string_view kScheme = "bearer ";  // RFC 9110 section 11.1: in any case
-    const bool is_bearer = authorization.size() > kScheme.size() && iequals(authorization.substr(0, kScheme.size()), kScheme);
-    const Sha256Digest digest = sha256(is_bearer ? trim(authorization.substr(kScheme.size())) : std::string_view());
+    const Sha256Digest digest = sha256(bearer_of(authorization));
     std::size_t found = digests_.size();
     for (std::size_t i = 0; i < digests_.size(); ++i) {
         const bool same = is_same(digests_[i], digest);

@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "serve/intake/posted.hpp"
-#include "serve/intake/rates.hpp"
+#include "serve/rates.hpp"
 #include "serve/intake/tokens.hpp"
 #include "support.hpp"
 #include "whosent/pipeline/intake.hpp"
@@ -79,6 +79,7 @@ struct Bench {
     std::atomic<int> outcomes = 0;
     std::function<Result<void>()> reload;
     IntakeSettings settings;
+    AskAccess ask;
     std::unique_ptr<RunningServer> server;
 
     Bench() { settings.name = "intake"; }
@@ -93,7 +94,7 @@ struct Bench {
         server = std::make_unique<RunningServer>(on_loopback(), [this](net::Io& io) {
             auto routes = intake_routes(io, settings, intake, clock, [this](const RawMessage& message, const pipeline::Outcome&) {
                 if (message.bytes.empty()) ++outcomes;
-            });
+            }, ask);
             if (!routes) throw std::runtime_error(to_string(routes.error()));
             reload = routes->reload;
             return routes->routes;
@@ -253,6 +254,37 @@ TEST_CASE("with sources, only their tokens are let in") {
     CHECK(bench.status("a-token-that-nobody-has") == 429);
     bench.intake.join();
     for (const RawMessage& message : bench.intake.messages) CHECK(message.provenance.authenticity == Authenticity::authenticated);
+}
+
+TEST_CASE("access tokens with the scope ingest are let in beside those of sources") {
+    Bench bench;
+    Access access(bench.clock, {});
+    const auto made = [&](Scope scope) {
+        const auto token = make_token({.id = {}, .name = "mta", .scopes = {scope}, .digest = {}, .created = bench.clock.now(), .expires = {}, .last_used = {}, .revoked = {}, .addresses = {}});
+        REQUIRE(token);
+        return *token;
+    };
+    const NewToken posts = made(Scope::ingest), reads = made(Scope::feed);
+    access.set_tokens({posts.token, reads.token});
+    bench.settings.tokens = true;
+    bench.ask = [&](const Request& request) { return access.check(request, Scope::ingest); };
+    const bool with_sources = GENERATE(false, true);
+    if (with_sources) bench.settings.sources = {bench.source("acme", std::string(kToken))};
+    bench.settings.requests_per_minute = 2;
+    bench.start();
+    CHECK(bench.status() == 401);
+    CHECK(bench.status("a-token-that-nobody-has") == 401);
+    CHECK(bench.status(reads.text) == 403);
+    CHECK(bench.status(std::string(kToken)) == (with_sources ? 200u : 401u));
+    CHECK(bench.status(posts.text) == 200);
+    CHECK(bench.status(posts.text) == 200);
+    CHECK(bench.status(posts.text) == 429);
+    bench.intake.join();
+    CHECK(bench.intake.messages.size() == (with_sources ? 3u : 2u));
+    for (const RawMessage& message : bench.intake.messages) CHECK(message.provenance.authenticity == Authenticity::authenticated);
+    // one without the other is a mistake in the wiring
+    net::Io io;
+    CHECK_FALSE(intake_routes(io, bench.settings, bench.intake, bench.clock, {}));
 }
 
 TEST_CASE("tokens are read again, and bad ones leave the old ones in force") {

@@ -13,11 +13,50 @@ std::string Answer::header(const std::string& name) const {
     return head.substr(begin, head.find("\r\n", begin) - begin);
 }
 
+namespace {
+
+// RFC 9112 section 7.1, by a reader of the tests' own.
+void read_chunks(Peer& peer, Answer& answer) {
+    std::string left;
+    answer.is_whole = false;
+    const auto fill = [&](std::size_t bytes) {
+        while (left.size() < bytes) {
+            const std::string more = peer.receive(1 << 20);
+            if (more.empty()) return false;
+            left += more;
+        }
+        return true;
+    };
+    for (;;) {
+        while (left.find("\r\n") == std::string::npos) {
+            if (!fill(left.size() + 1)) return;
+        }
+        const std::size_t line = left.find("\r\n");
+        const std::size_t size = std::stoul(left.substr(0, line), nullptr, 16);
+        if (!fill(line + 2 + size + 2)) {
+            answer.body += left.substr(line + 2);
+            return;
+        }
+        if (left.substr(line + 2 + size, 2) != "\r\n") throw std::runtime_error("a chunk that does not end where it says");
+        answer.body.append(left, line + 2, size);
+        left.erase(0, line + 2 + size + 2);
+        if (size == 0) break;
+    }
+    if (!left.empty()) throw std::runtime_error("something follows the last chunk");
+    answer.is_whole = true;
+}
+
+}  // namespace
+
 Answer read_answer(Peer& peer, bool has_body) {
     Answer answer;
     answer.head = peer.receive_until("\r\n\r\n");
     if (!answer.head.starts_with("HTTP/1.1 ") || !answer.head.ends_with("\r\n\r\n")) return answer;
     answer.status = static_cast<unsigned>(std::stoul(answer.head.substr(9, 3)));
+    if (has_body && answer.header("Transfer-Encoding") == "chunked") {
+        read_chunks(peer, answer);
+        return answer;
+    }
     const std::string length = answer.header("Content-Length");
     if (!has_body || length.empty()) return answer;
     while (answer.body.size() < std::stoul(length)) {

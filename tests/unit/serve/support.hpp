@@ -24,6 +24,7 @@ using net::TempFolder;
 struct Answer {
     unsigned status = 0;  // 0: the connection was closed without one
     std::string head, body;
+    bool is_whole = true;  // false: of a body in chunks the last one did not come
     [[nodiscard]] std::string header(const std::string& name) const;  // case counts
 };
 // Reads one answer; `has_body` is false after HEAD.
@@ -59,6 +60,14 @@ public:
     [[nodiscard]] std::uint16_t port() const;
     [[nodiscard]] std::string address() const { return server_->address(); }
     [[nodiscard]] Server::Counts counts() { return call([](Server& server) { return server.counts(); }); }
+    void run(const std::function<void()>& work) {
+        std::promise<void> done;
+        io_.post([&] {
+            work();
+            done.set_value();
+        });
+        done.get_future().get();
+    }
     void destroy() { call([this](Server&) { server_.reset(); }); }
     [[nodiscard]] Peer connect() const { return Peer(net::connect_raw(port())); }
     [[nodiscard]] Peer connect_from(const std::string& source) const;  // "127.0.0.2"

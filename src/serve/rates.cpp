@@ -30,4 +30,11 @@ std::optional<unsigned> Rates::take(std::string_view peer, Seconds now) {
     return std::nullopt;
 }
 
+Rates::Standing Rates::standing(std::string_view peer) const {
+    const auto known = by_peer_.find(peer);
+    if (known == by_peer_.end()) return {static_cast<std::size_t>(most_), 0};
+    const double tokens = known->second->tokens;
+    return {static_cast<std::size_t>(std::max(0.0, std::floor(tokens + 1e-6))), static_cast<unsigned>(std::ceil((most_ - tokens) / per_second_ - 1e-6))};
+}
+
 }  // namespace whosent::serve

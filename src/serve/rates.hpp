@@ -19,6 +19,12 @@ public:
     Rates(std::size_t per_minute, std::size_t peers);
     // Takes one. The seconds to wait, at least 1, when there is none.
     [[nodiscard]] std::optional<unsigned> take(std::string_view peer, Seconds now);
+    // As of the last take(): what is left, and the seconds until all of it is there again.
+    struct Standing {
+        std::size_t left = 0;
+        unsigned full_in = 0;
+    };
+    [[nodiscard]] Standing standing(std::string_view peer) const;
     [[nodiscard]] std::size_t peers() const noexcept { return buckets_.size(); }
 
 private:

@@ -47,6 +47,25 @@ public:
                 if (fs::path(*target).is_absolute()) folder(entry.where, what, *target, W_OK);
             }
         }
+        for (const auto& entry : settings_.syslog) client_tls(entry.where, entry.value.sink.name, entry.value.tls);
+        for (const auto& entry : settings_.hec) {
+            maybe_secret(entry.where, entry.value.sink.name + ": `token`", entry.value.token);
+            client_tls(entry.where, entry.value.sink.name, entry.value.tls);
+        }
+        for (const auto& entry : settings_.bulk) {
+            maybe_secret(entry.where, entry.value.sink.name + ": `api_key`", entry.value.api_key);
+            maybe_secret(entry.where, entry.value.sink.name + ": `password`", entry.value.password);
+            client_tls(entry.where, entry.value.sink.name, entry.value.tls);
+        }
+        for (const auto& entry : settings_.webhooks) {
+            maybe_secret(entry.where, entry.value.sink.name + ": `hmac_key`", entry.value.hmac_key);
+            maybe_secret(entry.where, entry.value.sink.name + ": `bearer`", entry.value.bearer);
+            client_tls(entry.where, entry.value.sink.name, entry.value.tls);
+        }
+        for (const auto& entry : settings_.files) {
+            const fs::path path = entry.value.path;
+            folder(entry.where, entry.value.sink.name, path.has_parent_path() ? path.parent_path() : fs::path("."), W_OK);
+        }
         return std::move(found_);
     }
 
@@ -104,7 +123,8 @@ private:
     void serve() {
         const ServeSettings& serve = settings_.serve;
         if (!serve.listen.empty()) listen(origin("serve.listen"), "`serve.listen`", serve.listen);
-        if (!serve.certificate.empty()) certificate(origin("serve.certificate"), "[serve]", {serve.certificate, serve.key, {}});
+        if (!serve.certificate.empty()) certificate(origin("serve.certificate"), "[serve]", {serve.certificate, serve.key, serve.client_ca});
+        if (serve.listen.empty() && settings_.feed.enabled && !origin("feed.enabled").empty()) problem(origin("feed.enabled"), "`feed.enabled`: there is no server to ask: `listen` in [serve] is empty");
         const std::string where = origin("serve.control");
         if (serve.control.size() > kMostSocketPath) {
             problem(where, fmt::format("`serve.control`: {} is longer than a socket's path may be, {} bytes; set a shorter one in [serve]", serve.control, kMostSocketPath));
@@ -116,13 +136,13 @@ private:
     void imap(const CollectorSettings<collect::ImapSettings>& entry) {
         const auto& imap = entry.value;
         const std::string what = "imap:" + imap.name;
-        if (imap.password) secret(entry.where, what + ": `password`", *imap.password);
+        maybe_secret(entry.where, what + ": `password`", imap.password);
         authorities(entry.where, what, imap.tls);
         if (!imap.oauth) return;
         authorities(entry.where, what + ": `oauth`", imap.oauth->tls);
-        if (imap.oauth->client_secret) secret(entry.where, what + ": `oauth.client_secret`", *imap.oauth->client_secret);
-        if (imap.oauth->refresh_token) secret(entry.where, what + ": `oauth.refresh_token`", *imap.oauth->refresh_token);
-        if (imap.oauth->service_account) secret(entry.where, what + ": `oauth.service_account`", *imap.oauth->service_account);
+        maybe_secret(entry.where, what + ": `oauth.client_secret`", imap.oauth->client_secret);
+        maybe_secret(entry.where, what + ": `oauth.refresh_token`", imap.oauth->refresh_token);
+        maybe_secret(entry.where, what + ": `oauth.service_account`", imap.oauth->service_account);
     }
 
     void https(const CollectorSettings<HttpsSettings>& entry) {
@@ -143,6 +163,24 @@ private:
         }
     }
 
+    void maybe_secret(const std::string& where, const std::string& what, const std::optional<SecretSource>& source) {
+        if (source) secret(where, what, *source);
+    }
+
+    // Authorities, certificate and key of a client.
+    void client_tls(const std::string& where, const std::string& what, const net::TlsClientOptions& options) {
+        if (options.ca_file.empty() && options.certificate.empty()) return;
+        if (const auto context = net::make_client_tls(options); !context) problem(where, fmt::format("{}: {}", what, to_string(context.error())));
+        if (!options.key.empty()) private_key(where, what, options.key);
+    }
+
+    void private_key(const std::string& where, const std::string& what, const std::string& file) {
+        struct stat key {};
+        if (::stat(file.c_str(), &key) == 0 && (key.st_mode & S_IROTH) != 0) {
+            problem(where, fmt::format("{}: everybody may read the key {}: chmod o-r makes it one", what, file));
+        }
+    }
+
     void authorities(const std::string& where, const std::string& what, const net::TlsClientOptions& options) {
         if (options.ca_file.empty()) return;
         if (const auto context = net::make_client_tls(options); !context) problem(where, fmt::format("{}: `ca_file`: {}", what, to_string(context.error())));
@@ -150,10 +188,7 @@ private:
 
     void certificate(const std::string& where, const std::string& what, const net::TlsServerOptions& options) {
         if (const auto context = net::make_server_tls(options); !context) problem(where, fmt::format("{}: {}", what, to_string(context.error())));
-        struct stat key {};
-        if (::stat(options.key.c_str(), &key) == 0 && (key.st_mode & S_IROTH) != 0) {
-            problem(where, fmt::format("{}: everybody may read the key {}: chmod o-r makes it one", what, options.key));
-        }
+        private_key(where, what, options.key);
     }
 
     void listen(const std::string& where, const std::string& what, const std::string& text) {

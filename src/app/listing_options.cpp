@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/attribution_setup.hpp"
+#include "whosent/base/text.hpp"
 
 namespace whosent::app {
 
@@ -12,6 +13,17 @@ void add_scope(CommandLine::Command& command, ScopeOptions& into, const std::str
     command.option("--domain", into.domain, "DOMAIN", fmt::format("Only {} and those below it", whose));
     command.option("--since", into.since, "TIME", days + " not before: 2026-11-21, 30d (ago), yesterday");
     command.option("--until", into.until, "TIME", days + " before");
+}
+
+std::vector<std::string> words_of(const std::vector<std::string>& texts) {
+    std::vector<std::string> words;
+    for (const std::string& text : texts) {
+        for (std::string_view rest = text;; rest.remove_prefix(rest.find(',') + 1)) {
+            words.emplace_back(trim(rest.substr(0, rest.find(','))));
+            if (rest.find(',') == std::string_view::npos) break;
+        }
+    }
+    return words;
 }
 
 std::vector<std::string> verdict_words() {

@@ -29,6 +29,8 @@ template <class Query>
     return check_range(query.since, query.until);
 }
 
+// Of an option that may be given several times, or once with commas ("spoofed,misaligned"), each word.
+[[nodiscard]] std::vector<std::string> words_of(const std::vector<std::string>& texts);
 // The words of --verdict, and which one a word is; nothing: not given.
 [[nodiscard]] std::vector<std::string> verdict_words();
 [[nodiscard]] std::optional<VerdictKind> read_verdict(std::string_view word);

@@ -13,7 +13,7 @@ using namespace whosent::app;
 
 constexpr void (*kCommands[])(CommandLine&) = {
     add_ingest, add_serve, add_collect, add_collectors, add_findings, add_sources, add_senders, add_explain, add_approve, add_revoke, add_approvals, add_domains, add_policy, add_resolve, add_reports, add_failures,
-    add_complaints, add_tls, add_report, add_quarantine, add_events, add_attribute, add_catalogue, add_purge, add_backup, add_pseudonym, add_config, add_setup, add_version,
+    add_complaints, add_tls, add_report, add_quarantine, add_events, add_sinks, add_replay, add_token, add_attribute, add_catalogue, add_purge, add_backup, add_pseudonym, add_config, add_setup, add_version,
 };
 
 Exit run(const CommandLine& line, const Action& action) {

@@ -250,6 +250,7 @@ std::string to_toml(const Settings& settings) {
     out += serve_to_toml(settings);
     out += inventory_to_toml(settings);
     out += collectors_to_toml(settings);
+    out += sinks_to_toml(settings);
     return out;
 }
 

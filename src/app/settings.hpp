@@ -18,6 +18,7 @@
 #include "whosent/collect/imap.hpp"
 #include "whosent/collect/lmtp.hpp"
 #include "whosent/collect/maildir.hpp"
+#include "whosent/export/sink.hpp"
 #include "whosent/identify/catalogue.hpp"
 #include "whosent/model/inventory.hpp"
 #include "whosent/serve/intake.hpp"
@@ -54,9 +55,18 @@ struct ServeSettings {
     std::string listen = "127.0.0.1:8480";  // as serve::ServerOptions; empty: none
     unsigned socket_mode = 0600;            // of a Unix socket
     std::string certificate, key;           // PEM; empty: plain
+    std::string client_ca;                  // PEM: clients must show a certificate of it; empty: none is asked for
     bool insecure_plain = false;            // plain beyond loopback
     std::string control;                    // path of the Unix socket for the command line; load_settings puts it beside the store where nothing else is said
     Seconds drain = 10;                     // after SIGTERM
+};
+
+// GET /v1/events, on that server.
+struct FeedSettings {
+    bool enabled = true;
+    std::size_t requests_per_minute = 600;  // of one token
+    std::size_t at_once = 16;               // pages
+    std::chrono::seconds longest_wait{60};  // of a long poll
 };
 
 struct LogSettings {
@@ -101,6 +111,7 @@ struct Settings {
     std::vector<Placed<Approval>> approvals;  // each domain and sender once
     std::vector<identify::CustomSender> senders;
     ServeSettings serve;
+    FeedSettings feed;
     LogSettings log;
     FindingsSettings findings;
     // In the order of the file; names are unique in each.
@@ -109,6 +120,12 @@ struct Settings {
     std::vector<CollectorSettings<HttpsSettings>> https;
     std::vector<CollectorSettings<collect::MaildirSettings>> maildir;
     std::vector<CollectorSettings<collect::FolderSettings>> folders;
+    // The same of the sinks, whose SinkOptions::name has the kind before it: "syslog:soc".
+    std::vector<Placed<sink::SyslogSettings>> syslog;
+    std::vector<Placed<sink::HecSettings>> hec;
+    std::vector<Placed<sink::BulkSettings>> bulk;
+    std::vector<Placed<sink::WebhookSettings>> webhooks;
+    std::vector<Placed<sink::FileSettings>> files;
     // Key as in the file ("store", "limits.rows", "retention.tls") -> "--store", "WHOSENT_STORE", "FILE:LINE"; what is missing here is a default.
     std::map<std::string, std::string, std::less<>> origins;
 };

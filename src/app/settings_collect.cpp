@@ -28,22 +28,6 @@ constexpr auto kValue = &CollectorSettings<Value>::value;
 
 // ---- checks of texts ----
 
-std::string collector_name(std::string& text) {
-    const bool good = !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    });
-    return good ? "" : fmt::format("must be of at most 64 letters, digits, - and _, such as \"reports\", not \"{}\"", printable(text, 80));
-}
-
-std::string host_name(std::string& text) {
-    if (IpAddress::parse(text)) return "";
-    auto host = normalise_domain(text);
-    if (!host) return fmt::format("has \"{}\", which is neither the name of a host nor an address; a port stands in `port`", printable(text));
-    text = std::move(*host);
-    return "";
-}
-std::string maybe_host_name(std::string& text) { return text.empty() ? "" : host_name(text); }
-
 // RFC 8601 section 2.5: an authserv-id is most often the name of a host; a version may follow it in the field, which is no part of it.
 std::string authserv_id(std::string& text) {
     const bool odd = text.empty() || std::any_of(text.begin(), text.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7F || c == ';' || c == '"'; });
@@ -177,15 +161,16 @@ Key<CollectorSettings<Value>> remote_key() {
 const Keys<CollectorSettings<ImapSettings>>& imap_keys() {
     using I = ImapSettings;
     using net::TlsClientOptions;
+    constexpr auto uses_tls = +[](const CollectorSettings<I>& entry) { return entry.value.security != I::Security::insecure_plain; };
     constexpr auto v = kValue<I>;
     static const Keys<CollectorSettings<I>> keys = {
-        text_key<v, &I::name>("name", "\"reports\"", collector_name),
+        text_key<v, &I::name>("name", "\"reports\"", entry_name),
         text_key<v, &I::host>("host", "\"imap.example.com\"", host_name),
         number_key<v, &I::port>("port", 1, 65535),
         choice_key<v, &I::security>("security", Choices<I::Security>{{"tls", I::Security::tls}, {"starttls", I::Security::starttls}, {"insecure-plain", I::Security::insecure_plain}}),
-        text_key<v, &I::tls, &TlsClientOptions::ca_file>("ca_file", "\"/etc/whosent/ca.pem\"", maybe_file_name),
-        text_key<v, &I::tls, &TlsClientOptions::server_name>("server_name", "\"imap.example.com\"", maybe_host_name),
-        truth_key<v, &I::tls, &TlsClientOptions::insecure_skip_verification>("insecure_skip_verification"),
+        shown_if(text_key<v, &I::tls, &TlsClientOptions::ca_file>("ca_file", "\"/etc/whosent/ca.pem\"", maybe_file_name), uses_tls),
+        shown_if(text_key<v, &I::tls, &TlsClientOptions::server_name>("server_name", "\"imap.example.com\"", maybe_host_name), uses_tls),
+        shown_if(truth_key<v, &I::tls, &TlsClientOptions::insecure_skip_verification>("insecure_skip_verification"), uses_tls),
         text_key<v, &I::user>("user", "\"reports@example.com\"", not_empty),
         choice_key<v, &I::login>("login", Choices<I::Login>{{"password", I::Login::password}, {"xoauth2", I::Login::xoauth2}, {"oauthbearer", I::Login::oauthbearer}}),
         secret_key<v, &I::password>("password"),
@@ -280,7 +265,7 @@ const Keys<CollectorSettings<LmtpSettings>>& lmtp_keys() {
     using L = LmtpSettings;
     constexpr auto v = kValue<L>;
     static const Keys<CollectorSettings<L>> keys = {
-        text_key<v, &L::name>("name", "\"mta\"", collector_name),
+        text_key<v, &L::name>("name", "\"mta\"", entry_name),
         text_key<v, &L::listen>("listen", "\"127.0.0.1:2424\"", listen_address),
         remote_key<L>(),
         mode_key<v, &L::socket_mode>("socket_mode"),
@@ -330,7 +315,7 @@ struct SourceEntry {
     std::optional<net::SecretSource> token;
 };
 const Keys<SourceEntry>& source_keys() {
-    static const Keys<SourceEntry> keys = {text_key<&SourceEntry::name>("name", "\"acme\"", collector_name), secret_key<&SourceEntry::token>("token")};
+    static const Keys<SourceEntry> keys = {text_key<&SourceEntry::name>("name", "\"acme\"", entry_name), secret_key<&SourceEntry::token>("token")};
     return keys;
 }
 
@@ -368,7 +353,7 @@ const Keys<CollectorSettings<HttpsSettings>>& https_keys() {
     using H = HttpsSettings;
     constexpr auto v = kValue<H>;
     static const Keys<CollectorSettings<H>> keys = {
-        text_key<v, &H::intake, &IntakeSettings::name>("name", "\"intake\"", collector_name),
+        text_key<v, &H::intake, &IntakeSettings::name>("name", "\"intake\"", entry_name),
         text_key<v, &H::server, &ServerOptions::listen>("listen", "\"127.0.0.1:8443\"", listen_address),
         remote_key<H>(),
         mode_key<v, &H::server, &ServerOptions::socket_mode>("socket_mode"),
@@ -381,6 +366,7 @@ const Keys<CollectorSettings<HttpsSettings>>& https_keys() {
         number_key<v, &H::intake, &IntakeSettings::requests_per_minute>("requests_per_minute", 1, 1'000'000),
         duration_key<v, &H::intake, &IntakeSettings::pressure>("pressure", 0, 5 * kMinute),
         number_key<v, &H::server, &ServerOptions::connections>("connections", 1, kMostConnections),
+        truth_key<v, &H::intake, &IntakeSettings::tokens>("tokens"),
         sources_key(),
         silence_key<H>(),
     };
@@ -408,7 +394,7 @@ const Keys<CollectorSettings<MaildirSettings>>& maildir_keys() {
     using M = MaildirSettings;
     constexpr auto v = kValue<M>;
     static const Keys<CollectorSettings<M>> keys = {
-        text_key<v, &M::name>("name", "\"drop\"", collector_name),
+        text_key<v, &M::name>("name", "\"drop\"", entry_name),
         text_key<v, &M::path>("path", "\"/var/mail/reports\"", file_name),
         duration_key<v, &M::rescan>("rescan", 1, kSecondsPerDay),
         texts_key<v, &M::trusted_authserv_ids>("trusted_authserv_ids", "\"mx.example.com\"", authserv_id),
@@ -422,7 +408,7 @@ const Keys<CollectorSettings<FolderSettings>>& folder_keys() {
     using F = FolderSettings;
     constexpr auto v = kValue<F>;
     static const Keys<CollectorSettings<F>> keys = {
-        text_key<v, &F::name>("name", "\"dropped\"", collector_name),
+        text_key<v, &F::name>("name", "\"dropped\"", entry_name),
         text_key<v, &F::path>("path", "\"/srv/drop\"", file_name),
         duration_key<v, &F::rescan>("rescan", 1, kSecondsPerDay),
         text_key<v, &F::processed>("processed", "\"done\"", maybe_file_name),

@@ -57,7 +57,7 @@ const Keys<Settings>& file_keys() {
             table_key("retention", retention_keys()),
             table_key("limits", limit_keys_of_file()),
         };
-        for (auto& tables : {sender_tables(), serve_tables(), collect_tables()}) out.insert(out.end(), tables.begin(), tables.end());
+        for (auto& tables : {sender_tables(), serve_tables(), collect_tables(), export_tables()}) out.insert(out.end(), tables.begin(), tables.end());
         return out;
     }();
     return keys;

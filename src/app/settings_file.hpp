@@ -17,8 +17,9 @@ void read_settings_file(const std::string& path, Settings& settings, std::vector
 [[nodiscard]] std::vector<std::string> known_keys();
 
 // Parts of to_toml().
-[[nodiscard]] std::string serve_to_toml(const Settings& settings);       // [serve], [log], [findings]
+[[nodiscard]] std::string serve_to_toml(const Settings& settings);       // [serve], [feed], [log], [findings]
 [[nodiscard]] std::string collectors_to_toml(const Settings& settings);  // [[collect.…]]
+[[nodiscard]] std::string sinks_to_toml(const Settings& settings);       // [[export.…]]
 
 [[nodiscard]] std::string toml_text(std::string_view text);                        // a TOML string
 [[nodiscard]] std::string toml_list(const std::vector<std::string>& texts);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "whosent/base/domain_name.hpp"
+#include "whosent/base/ip_address.hpp"
 #include "whosent/base/text.hpp"
 
 namespace whosent::app {
@@ -143,6 +144,22 @@ std::string domain_name(std::string& text) {
     text = std::move(*domain);
     return "";
 }
+
+std::string entry_name(std::string& text) {
+    const bool good = !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    });
+    return good ? "" : fmt::format("must be of at most 64 letters, digits, - and _, such as \"reports\", not \"{}\"", printable(text, 80));
+}
+
+std::string host_name(std::string& text) {
+    if (IpAddress::parse(text)) return "";
+    auto host = normalise_domain(text);
+    if (!host) return fmt::format("has \"{}\", which is neither the name of a host nor an address; a port stands in `port`", printable(text));
+    text = std::move(*host);
+    return "";
+}
+std::string maybe_host_name(std::string& text) { return text.empty() ? "" : host_name(text); }
 
 std::string table_to_toml(std::string_view name, const Keys<Settings>& keys, const Settings& settings) {
     std::string out = fmt::format("\n[{}]\n", name);

@@ -113,9 +113,10 @@ void read_keys(const Place& place, const toml::table& table, std::string_view na
 // [name] of the file: a table that is there once. Notes where each of its values stands.
 [[nodiscard]] Key<Settings> table_key(std::string name, const Keys<Settings>& keys);
 
-// [[name]]: `finish` gets each table as it was read, with how many problems there were before it.
+// [[name]]: `finish` gets each table as it was read, and whether nothing was wrong with it. What it does not say is as in `fresh`.
 template <class T>
-void read_tables(const Place& place, std::string_view name, const toml::node& node, const Keys<T>& keys, const std::function<void(const toml::table&, T&&, bool good)>& finish) {
+void read_tables(const Place& place, std::string_view name, const toml::node& node, const Keys<T>& keys, const std::function<void(const toml::table&, T&&, bool good)>& finish,
+                 const T& fresh = T()) {
     const auto* list = node.as_array();
     if (list == nullptr) {
         place.tell(place.wrong(node.source(), fmt::format("`{}` must be tables [[{}]], not {}", name, name, node.is_table() ? "one [table]" : type_name(node))));
@@ -127,7 +128,7 @@ void read_tables(const Place& place, std::string_view name, const toml::node& no
             place.tell(place.wrong(element.source(), fmt::format("`{}` must be tables [[{}]], not {}", name, name, type_name(element))));
             continue;
         }
-        T value;
+        T value = fresh;
         const std::size_t before = place.problems.size();
         read_keys(place, *table, fmt::format("[[{}]]", name), keys, value);
         finish(*table, std::move(value), place.problems.size() == before);
@@ -214,7 +215,7 @@ Key<Owner<Member...>> truth_key(std::string name) {
             [](const T& from) { return std::string(at<Member...>(from) ? "true" : "false"); }};
 }
 
-// Of Seconds or std::chrono::seconds. With `never`, "" stands for 0.
+// Of Seconds or a std::chrono::duration that holds whole seconds. With `never`, "" stands for 0.
 template <auto... Member>
 Key<Owner<Member...>> duration_key(std::string name, Seconds least, Seconds most, bool never = false) {
     using T = Owner<Member...>;
@@ -223,11 +224,21 @@ Key<Owner<Member...>> duration_key(std::string name, Seconds least, Seconds most
                 auto& value = at<Member...>(into);
                 const auto* text = node.as_string();
                 const bool is_never = never && text != nullptr && text->get().empty();
-                value = std::remove_reference_t<decltype(value)>(is_never ? 0 : WHOSENT_TRY(duration_of(place, name, node, least, most)));
+                const std::chrono::seconds duration(is_never ? 0 : WHOSENT_TRY(duration_of(place, name, node, least, most)));
+                if constexpr (std::is_integral_v<std::remove_reference_t<decltype(value)>>) {
+                    value = duration.count();
+                } else {
+                    value = duration;
+                }
                 return {};
             },
             [=](const T& from) -> std::string {
-                const auto seconds = std::chrono::seconds(at<Member...>(from)).count();
+                Seconds seconds = 0;
+                if constexpr (std::is_integral_v<std::remove_cvref_t<decltype(at<Member...>(from))>>) {
+                    seconds = at<Member...>(from);
+                } else {
+                    seconds = std::chrono::duration_cast<std::chrono::seconds>(at<Member...>(from)).count();
+                }
                 return never && seconds == 0 ? std::string("\"\"") : fmt::format("\"{}s\"", seconds);
             }};
 }
@@ -283,12 +294,34 @@ Key<Owner<Member...>> mode_key(std::string name) {
             [](const T& from) { return fmt::format("\"{:04o}\"", at<Member...>(from)); }};
 }
 
+// Left out where it does not apply.
+template <class T>
+Key<T> shown_if(Key<T> key, bool (*applies)(const T&)) {
+    key.show = [show = std::move(key.show), applies](const T& from) { return applies(from) ? show(from) : std::string(); };
+    return key;
+}
+
+// The keys of a part of a T, as keys of it: part_keys<&Outer::part>(keys).
+template <auto... Member, class Part>
+Keys<Owner<Member...>> part_keys(const Keys<Part>& keys) {
+    using T = Owner<Member...>;
+    Keys<T> out;
+    for (const auto& key : keys) {
+        out.push_back({key.name, [read = key.read](const Place& place, const toml::node& node, T& into) { return read(place, node, at<Member...>(into)); },
+                       [show = key.show](const T& from) { return show(at<Member...>(from)); }, key.below});
+    }
+    return out;
+}
+
 // ---- checks of texts ----
 
 [[nodiscard]] std::string not_empty(std::string& text);      // nor with control characters
 [[nodiscard]] std::string file_name(std::string& text);      // not empty, no NUL
 [[nodiscard]] std::string maybe_file_name(std::string& text);  // "": none
 [[nodiscard]] std::string domain_name(std::string& text);    // normalises
+[[nodiscard]] std::string entry_name(std::string& text);     // of a collector, a sink, a source
+[[nodiscard]] std::string host_name(std::string& text);      // or an address; normalises
+[[nodiscard]] std::string maybe_host_name(std::string& text);  // "": none
 [[nodiscard]] std::string listen_address(std::string& text);
 
 inline constexpr Seconds kMostSilence = 3650 * kSecondsPerDay;
@@ -296,8 +329,9 @@ inline constexpr Seconds kMostSilence = 3650 * kSecondsPerDay;
 // ---- the tables of each file ----
 
 [[nodiscard]] Keys<Settings> sender_tables();   // dns, catalogue, hosts, domain, approve, sender
-[[nodiscard]] Keys<Settings> serve_tables();    // serve, log, findings
+[[nodiscard]] Keys<Settings> serve_tables();    // serve, feed, log, findings
 [[nodiscard]] Keys<Settings> collect_tables();  // collect
+[[nodiscard]] Keys<Settings> export_tables();   // export
 
 // Every key of `keys`, with where its value comes from.
 [[nodiscard]] std::string table_to_toml(std::string_view name, const Keys<Settings>& keys, const Settings& settings);

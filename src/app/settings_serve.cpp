@@ -1,4 +1,4 @@
-// The tables of the daemon: serve, log, findings.
+// The tables of the daemon: serve, feed, log, findings.
 #include "app/listen_address.hpp"
 #include "app/settings_reader.hpp"
 #include "whosent/base/text.hpp"
@@ -12,10 +12,20 @@ Keys<Settings> serve_keys() {
         mode_key<&Settings::serve, &ServeSettings::socket_mode>("socket_mode"),
         text_key<&Settings::serve, &ServeSettings::certificate>("certificate", "\"/etc/whosent/cert.pem\"", maybe_file_name),
         text_key<&Settings::serve, &ServeSettings::key>("key", "\"/etc/whosent/key.pem\"", maybe_file_name),
+        text_key<&Settings::serve, &ServeSettings::client_ca>("client_ca", "\"/etc/whosent/ca.pem\"", maybe_file_name),
         truth_key<&Settings::serve, &ServeSettings::insecure_plain>("insecure_plain"),
         text_key<&Settings::serve, &ServeSettings::control>("control", "\"/run/whosent/control.sock\"", maybe_file_name),
         // systemd waits 90 s before it kills
         duration_key<&Settings::serve, &ServeSettings::drain>("drain", 1, 80),
+    };
+}
+
+Keys<Settings> feed_keys() {
+    return {
+        truth_key<&Settings::feed, &FeedSettings::enabled>("enabled"),
+        number_key<&Settings::feed, &FeedSettings::requests_per_minute>("requests_per_minute", 1, 1'000'000),
+        number_key<&Settings::feed, &FeedSettings::at_once>("at_once", 1, 1000),
+        duration_key<&Settings::feed, &FeedSettings::longest_wait>("longest_wait", 0, 300),  // proxies on the way rarely wait for longer
     };
 }
 
@@ -39,6 +49,9 @@ void check_serve(const Place& place, const toml::table& table, Settings& setting
     if (serve.certificate.empty() != serve.key.empty()) {
         place.tell(place.wrong(table.source(), fmt::format("[serve] has `{}` without `{}`", serve.key.empty() ? "certificate" : "key", serve.key.empty() ? "key" : "certificate")));
     }
+    if (!serve.client_ca.empty() && serve.certificate.empty()) {
+        place.tell(place.wrong(table.get("client_ca")->source(), "`client_ca` takes `certificate` and `key`: without TLS nobody shows a certificate"));
+    }
     const auto address = parse_listen_address(serve.listen);
     if (!address || address->is_local() || !serve.certificate.empty() || serve.insecure_plain) return;
     place.tell(place.wrong(table.contains("listen") ? table.get("listen")->source() : table.source(),
@@ -59,11 +72,11 @@ Keys<Settings> serve_tables() {
         if (place.problems.size() == before) check_serve(place, *node.as_table(), settings);
         return {};
     };
-    return {std::move(serve), table_key("log", log_keys()), table_key("findings", findings_keys())};
+    return {std::move(serve), table_key("feed", feed_keys()), table_key("log", log_keys()), table_key("findings", findings_keys())};
 }
 
 std::string serve_to_toml(const Settings& settings) {
-    return table_to_toml("serve", serve_keys(), settings) + table_to_toml("log", log_keys(), settings) + table_to_toml("findings", findings_keys(), settings);
+    return table_to_toml("serve", serve_keys(), settings) + table_to_toml("feed", feed_keys(), settings) + table_to_toml("log", log_keys(), settings) + table_to_toml("findings", findings_keys(), settings);
 }
 
 }  // namespace whosent::app

@@ -27,6 +27,12 @@ bool fails(const CollectorState& collector, Seconds now) {
            collector.last_message <= collector.last_error_at;
 }
 
+// A server of many addresses fails at each in turn, and says the same.
+std::string error_text(std::string_view error) {
+    const std::string text = printable(without_addresses(printable(error, 2 * kErrorBytes)), kErrorBytes);
+    return text.empty() ? "it does not say why" : text;
+}
+
 Finding finding_of(std::string_view rule, std::string_view key, int severity, std::string subject, Seconds since, Seconds now) {
     Finding finding;
     finding.rule = rule;
@@ -220,13 +226,25 @@ std::vector<Finding> collector_failing(std::span<const CollectorState> collector
     std::vector<Finding> findings;
     for (const CollectorState& collector : collectors) {
         if (!fails(collector, now)) continue;
-        // A server of many addresses fails at each in turn, and says the same.
-        const std::string error = printable(without_addresses(printable(collector.last_error, 2 * kErrorBytes)), kErrorBytes);
+        const std::string error = error_text(collector.last_error);
         Finding& finding = findings.emplace_back(finding_of(kCollectorFailing, collector.name, 8, collector.name, collector.failing_since, now));
-        finding.text = fmt::format("{} has failed since {}: {}", collector.name, format_time(collector.failing_since), error.empty() ? "it does not say why" : error);
+        finding.text = fmt::format("{} has failed since {}: {}", collector.name, format_time(collector.failing_since), error);
         finding.evidence = {{"failing_since", format_time(collector.failing_since)}};
         if (collector.last_success > 0) finding.evidence.emplace_back("last_success", format_time(collector.last_success));
         if (collector.last_message > 0) finding.evidence.emplace_back("last_message", format_time(collector.last_message));
+    }
+    return findings;
+}
+
+std::vector<Finding> sink_failing(std::span<const SinkState> sinks, Seconds now) {
+    std::vector<Finding> findings;
+    for (const SinkState& sink : sinks) {
+        if (!sink.configured || sink.failing_since <= 0 || now - sink.failing_since <= kFailing) continue;
+        const std::string error = error_text(sink.last_error);
+        Finding& finding = findings.emplace_back(finding_of(kSinkFailing, sink.name, 6, sink.name, sink.failing_since, now));
+        finding.text = fmt::format("{} has delivered nothing since {}, and what it has to tell waits in the store: {}", sink.name, format_time(sink.failing_since), error);
+        finding.evidence = {{"failing_since", format_time(sink.failing_since)}};
+        if (sink.last_success > 0) finding.evidence.emplace_back("last_success", format_time(sink.last_success));
     }
     return findings;
 }

@@ -47,20 +47,26 @@ class Authority:
 
     def server(self, *names, first="20260101000000Z", last="20560101000000Z"):
         """For DNS names and addresses; none: localhost, 127.0.0.1 and ::1."""
-        names = names or ("localhost", "127.0.0.1", "::1")
-        stem = self._path("server")
+        return self._signed("server", names or ("localhost", "127.0.0.1", "::1"), first, last)
+
+    def client(self, *names, first="20260101000000Z", last="20560101000000Z"):
+        """Of one that connects to a server."""
+        return self._signed("client", names, first, last)
+
+    def _signed(self, kind, names, first, last):
+        stem = self._path(kind)
         key, path = self._make_key(stem), os.path.join(self.dir, stem)
         alternatives = ",".join(("IP:" if name.replace(".", "").isdigit() or ":" in name else "DNS:") + name for name in names)
         # `openssl x509` of 3.0 cannot say when a certificate begins; `openssl ca` can.
         with open(path + ".cnf", "w") as file:
             file.write(f"[ca]\ndefault_ca = it\n[it]\ndatabase = {path}.db\nnew_certs_dir = {self.dir}\nserial = {path}.serial\ndefault_md = sha256\npolicy = any\nunique_subject = no\n"
                        "[any]\ncommonName = supplied\n"
-                       f"[server]\nsubjectAltName = {alternatives}\nextendedKeyUsage = serverAuth\nbasicConstraints = CA:FALSE\n")
+                       f"[{kind}]\nsubjectAltName = {alternatives}\nextendedKeyUsage = {kind}Auth\nbasicConstraints = CA:FALSE\n")
         with open(path + ".serial", "w") as file:
             file.write(f"{4096 + self._count:X}\n")
         open(path + ".db", "w").close()
         openssl("req", "-new", "-key", key, "-subj", f"/CN={names[0]}", "-out", path + ".csr")
-        openssl("ca", "-batch", "-notext", "-config", path + ".cnf", "-extensions", "server", "-cert", self.file, "-keyfile", self._key, "-startdate", first, "-enddate", last,
+        openssl("ca", "-batch", "-notext", "-config", path + ".cnf", "-extensions", kind, "-cert", self.file, "-keyfile", self._key, "-startdate", first, "-enddate", last,
                 "-in", path + ".csr", "-out", path + ".pem")
         return Pair(path + ".pem", key)
 

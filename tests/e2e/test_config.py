@@ -64,7 +64,7 @@ class Config(Case):
     def test_wrong_files(self):
         for name, text, says in (
             ("unknown", "jobs = 1\nstroe = 'x'\n", ["unknown.toml:2", "`stroe`", "did you mean `store`?"]),
-            ("far", "colour = 'x'\n", ["far.toml:1", "known keys are store, jobs, commit_rows, privacy, retention, limits, dns, catalogue, hosts, domain, approve, sender, serve, log, findings, collect"]),
+            ("far", "colour = 'x'\n", ["far.toml:1", "known keys are store, jobs, commit_rows, privacy, retention, limits, dns, catalogue, hosts, domain, approve, sender, serve, feed, log, findings, collect, export"]),
             ("limit", "[limits]\nrow = 3\n", ["limit.toml:2", "did you mean `rows`?"]),
             ("section", "[limit]\nrows = 3\n", ["section.toml:1", "did you mean `limits`?"]),
             ("type", "\n\njobs = 'many'\n", ["type.toml:3", "whole number", "not text"]),
@@ -223,14 +223,34 @@ class Check(Case):
         text = (self.IMAP.format("box", f"{{ file = '{self.secret()}' }}") + f"ca_file = '{certificate}'\n[[collect.maildir]]\nname = 'm'\npath = '{self.path('m')}'\n"
                 f"[[collect.folder]]\nname = 'f'\npath = '{self.dir}'\n[[collect.https]]\nname = 'h'\nlisten = '127.0.0.1:0'\ncertificate = '{certificate}'\nkey = '{key}'\n"
                 f"[[collect.lmtp]]\nname = 'l'\nlisten = 'unix:{self.path('l.sock')}'\nrecipients = {{ 'd@example.com' = 'any' }}\n[serve]\ncertificate = '{certificate}'\nkey = '{key}'\n"
-                f"control = '{self.path('c.sock')}'\n[[domain]]\nname = 'example.com'\n")
+                f"client_ca = '{certificate}'\ncontrol = '{self.path('c.sock')}'\n[[domain]]\nname = 'example.com'\n"
+                f"[[export.syslog]]\nname = 's'\nhost = 'siem.example.com'\ntransport = 'tls'\nca_file = '{certificate}'\ncertificate = '{certificate}'\nkey = '{key}'\n"
+                f"[[export.hec]]\nname = 'h'\nurl = 'https://splunk.example.com:8088'\ntoken = {{ file = '{self.secret('hec')}' }}\n"
+                f"[[export.bulk]]\nname = 'b'\nurl = 'https://es.example.com:9200'\nuser = 'u'\npassword = {{ file = '{self.secret('bulk')}' }}\n"
+                f"[[export.webhook]]\nname = 'w'\nurl = 'https://hooks.example.com/'\nhmac_key = {{ file = '{self.secret('hook')}' }}\n"
+                f"[[export.file]]\nname = 'f'\npath = '{self.path('events.ndjson')}'\n")
         path = self.write("whosent.toml", text)
         done = self.ok("config", "check", path)
-        self.assertEqual((done.out, done.err), ("in order: 5 collectors, 1 domain\n", ""))
+        self.assertEqual((done.out, done.err), ("in order: 5 collectors, 5 sinks, 1 domain\n", ""))
         self.assertEqual(self.ok("--config", path, "config", "check").out, done.out)
         # nothing was made
         self.assertFalse(os.path.exists(self.store))
-        self.assertEqual(sorted(os.listdir(self.dir)), ["good.key", "good.pem", "m", "secret", "whosent.toml"])
+        self.assertEqual(sorted(os.listdir(self.dir)), ["bulk", "good.key", "good.pem", "hec", "hook", "m", "secret", "whosent.toml"])
+
+    def test_what_sinks_need_is_not_there(self):
+        certificate, key = self.certificate("client", mode=0o644)
+        none = self.path("none")
+        text = (f"[[export.syslog]]\nname = 's'\nhost = 'siem.example.com'\ntransport = 'tls'\nca_file = '{none}'\n"
+                f"[[export.hec]]\nname = 'h'\nurl = 'https://splunk.example.com'\ntoken = {{ file = '{self.secret('open', mode=0o644)}' }}\n"
+                f"[[export.bulk]]\nname = 'b'\nurl = 'https://es.example.com'\napi_key = {{ file = '{none}' }}\ncertificate = '{certificate}'\nkey = '{key}'\n"
+                f"[[export.webhook]]\nname = 'w'\nurl = 'https://hooks.example.com'\nbearer = {{ env = 'NOT_SET_HERE' }}\n"
+                f"[[export.file]]\nname = 'f'\npath = '{none}/events.ndjson'\n[feed]\nenabled = true\n[serve]\nlisten = ''\n")
+        told = self.problems(text)
+        for line, words in ((1, ["syslog:s", "none"]), (6, ["hec:h: `token`", "read"]), (10, ["bulk:b: `api_key`", "none"]), (10, ["bulk:b", "everybody may read the key"]),
+                            (16, ["webhook:w: `bearer`", "NOT_SET_HERE", "the service must have it"]), (20, ["file:f", "none"]), (24, ["`feed.enabled`", "`listen` in [serve] is empty"])):
+            self.assertTrue(any(each.startswith(f"{line}: ") and all(word in each for word in words) for each in told), (line, words, told))
+        self.assertEqual(told[-1], "6 problems")
+        self.assertNotIn("hunter2", "\n".join(told))
 
     def test_all_that_is_wrong(self):
         certificate, key = self.certificate("one")

@@ -369,7 +369,7 @@ class Beside(ServiceCase):
     )
 
     # Times, the name of the store, its epoch; and of the attribution what DNS has answered by then: beside the daemon, it asks.
-    CHANGING = (r'(?<="seconds":)[0-9.]+', r"(?<= in )[0-9.]+ s\b", r"[0-9,]+ a second", r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", r"^[0-9a-f]{16}(?=-\d+$)", r'(?<="attribution":)\{"settled.*\}(?=\}$)')
+    CHANGING = (r'(?<="seconds":)[0-9.]+', r"(?<= in )[0-9.]+ s\b", r"[0-9,]+ a second", r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", r"^[0-9a-f]{16}(?=-\d+(-\d+)?$)", r'(?<="attribution":)\{"settled.*\}(?=\}$)')
 
     def clean(self, text):
         for pattern in self.CHANGING:

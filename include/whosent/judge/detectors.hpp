@@ -1,4 +1,4 @@
-// Detectors: what the store knows of collectors and reporters, and the time -> Findings. Pure; thread safe. What they say does not change while nothing new happens, so that a finding
+// Detectors: what the store knows of collectors, reporters and sinks, and the time -> Findings. Pure; thread safe. What they say does not change while nothing new happens, so that a finding
 // is told once; what is no longer found is over (over_now).
 #pragma once
 
@@ -11,11 +11,12 @@
 #include "whosent/model/collector_state.hpp"
 #include "whosent/model/finding.hpp"
 #include "whosent/model/reporting_history.hpp"
+#include "whosent/model/sink_state.hpp"
 
 namespace whosent::judge {
 
 inline constexpr std::string_view kCollectorSilent = "collector-silent", kCollectorFailing = "collector-failing", kReporterStopped = "reporter-stopped",
-                                  kReportsStopped = "reports-stopped";
+                                  kReportsStopped = "reports-stopped", kSinkFailing = "sink-failing";
 
 struct WatchedCollector {
     CollectorState state;
@@ -26,6 +27,9 @@ struct WatchedCollector {
 [[nodiscard]] std::vector<Finding> collector_silent(std::span<const WatchedCollector> collectors, Seconds now);
 // Those that have failed for over an hour, with neither a success nor a message since their last error.
 [[nodiscard]] std::vector<Finding> collector_failing(std::span<const CollectorState> collectors, Seconds now);
+
+// Those that have failed for over an hour: what they would tell the SIEM waits in the store, and nothing is lost.
+[[nodiscard]] std::vector<Finding> sink_failing(std::span<const SinkState> sinks, Seconds now);
 
 // How far `histories` shall go back: a silence is told until the two weeks before it are older than that (some six weeks), then it is no news.
 inline constexpr Seconds kReportingHistory = 60 * kSecondsPerDay;

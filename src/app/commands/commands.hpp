@@ -28,6 +28,9 @@ void add_quarantine(CommandLine& line);
 void add_events(CommandLine& line);
 void add_collectors(CommandLine& line);
 void add_findings(CommandLine& line);
+void add_sinks(CommandLine& line);
+void add_replay(CommandLine& line);
+void add_token(CommandLine& line);
 void add_pseudonym(CommandLine& line);
 void add_purge(CommandLine& line);
 void add_backup(CommandLine& line);
@@ -36,5 +39,7 @@ void add_setup(CommandLine& line);
 void add_version(CommandLine& line);
 
 [[nodiscard]] std::string version_text();
+// not_found, with what it was probably meant to be. `known`: the sinks of the store.
+[[nodiscard]] Error unknown_sink(std::string_view name, const std::vector<std::string_view>& known);
 
 }  // namespace whosent::app

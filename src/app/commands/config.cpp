@@ -3,6 +3,8 @@
 #include "app/access.hpp"
 #include "app/commands/commands.hpp"
 #include "app/config_check.hpp"
+#include "app/configured_sinks.hpp"
+#include "app/daemon/collectors.hpp"
 
 namespace whosent::app {
 namespace {
@@ -18,8 +20,8 @@ Result<Exit> check(Context& context) {
         return Exit::usage;
     }
     const Settings& settings = context.settings;
-    const std::size_t collectors = settings.imap.size() + settings.lmtp.size() + settings.https.size() + settings.maildir.size() + settings.folders.size();
-    context.output.write(fmt::format("in order: {}, {}\n", counted(collectors, "collector"), counted(settings.domains.size(), "domain")));
+    const std::size_t collectors = configured_collectors(settings).size(), sinks = configured_sinks(settings).size();
+    context.output.write(fmt::format("in order: {}, {}, {}\n", counted(collectors, "collector"), counted(sinks, "sink"), counted(settings.domains.size(), "domain")));
     return Exit::done;
 }
 

@@ -27,9 +27,6 @@ struct Options {
     bool wait_dns = false;
 };
 
-// Without --wait-dns: for how long answers are waited for when all is read. Most come within a second; what is slower waits for the next run.
-constexpr std::chrono::seconds kDnsGrace{5};
-
 constexpr std::size_t kNamed = 5;  // quarantined messages that the summary names
 
 struct Summary {

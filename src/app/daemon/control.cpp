@@ -6,6 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "app/daemon/answer.hpp"
+
 namespace whosent::app {
 namespace {
 
@@ -31,10 +33,6 @@ Result<json::object> object_of(std::string_view text) {
     json::value value = json::parse(text, error);
     if (error || !value.is_object()) return std::unexpected(wrong("no JSON object"));
     return std::move(value.get_object());
-}
-
-serve::Response answer(unsigned status, std::string body, std::string type = "text/plain; charset=utf-8") {
-    return {.status = status, .type = std::move(type), .body = std::move(body), .headers = {}};
 }
 
 }  // namespace
@@ -97,7 +95,7 @@ std::vector<serve::Route> control_routes(pipeline::Intake& intake, const Limits&
         const std::string_view body = *request.body;
         const std::size_t end = body.find('\n');
         const auto metadata = end == std::string_view::npos ? std::unexpected(wrong("no line of metadata")) : object_of(body.substr(0, end));
-        if (!metadata) return reply(answer(400, to_string(metadata.error()) + "\n"));
+        if (!metadata) return reply(text_answer(400, to_string(metadata.error()) + "\n"));
         RawMessage message;
         message.owner = request.body;
         message.bytes = body.substr(end + 1);
@@ -111,9 +109,9 @@ std::vector<serve::Route> control_routes(pipeline::Intake& intake, const Limits&
         submission.fetch = [message]() -> Result<RawMessage> { return message; };
         submission.done = [reply, on_outcome](const RawMessage& provenance, const Outcome& outcome) {
             on_outcome(provenance, outcome);
-            reply(answer(200, to_json(outcome), "application/json"));
+            reply(text_answer(200, to_json(outcome), "application/json"));
         };
-        if (const auto taken = intake.try_submit(submission); !taken || !*taken) reply(answer(503, "busy: try again\n"));
+        if (const auto taken = intake.try_submit(submission); !taken || !*taken) reply(text_answer(503, "busy: try again\n"));
     };
     serve::Route lending;
     lending.method = "POST";

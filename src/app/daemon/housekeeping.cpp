@@ -13,35 +13,32 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kPlaces{5};        // a crash costs so much of the places, hence duplicates that are recognised
+constexpr seconds kDeliveries{1};    // a crash costs so much of the sinks' places, hence duplicates with the same ids
+constexpr seconds kPlaces{5};        // a crash costs so much of the collectors' places, hence duplicates that are recognised
+constexpr seconds kUses{60};         // when tokens were used
 constexpr seconds kFindings{60}, kFindingsFirst{10};
 constexpr seconds kRetention{24 * 3600}, kRetentionFirst{60};
 constexpr seconds kRetry{3600};         // DNS that failed
 constexpr seconds kRefresh{24 * 3600};  // DNS that may have changed
-constexpr std::string_view kRules[] = {judge::kCollectorSilent, judge::kCollectorFailing, judge::kReporterStopped, judge::kReportsStopped};
+constexpr std::string_view kRules[] = {judge::kCollectorSilent, judge::kCollectorFailing, judge::kReporterStopped, judge::kReportsStopped, judge::kSinkFailing};
 
 }  // namespace
 
-Housekeeping::Housekeeping(const Context& context, const Log& log, store::Store& store, StoreSession& session, SharedIntake& intake, DaemonJournal& journal, net::Io& io)
+Housekeeping::Housekeeping(const Context& context, Parts& parts, Sinks& sinks, Tokens& tokens)
     : context_(context),
-      log_(log),
-      store_(store),
-      session_(session),
-      intake_(intake),
-      journal_(journal),
-      io_(io),
-      configured_(configured_collectors(context.settings)),
-      places_{seconds(0), {}},
-      findings_{seconds(0), {}},
-      retention_{seconds(0), {}},
-      retry_{seconds(0), {}},
-      refresh_{seconds(0), {}} {
-    const auto now = SteadyClock::now();
-    places_ = {kPlaces, now + kPlaces};
-    findings_ = {kFindings, now + kFindingsFirst};
-    retention_ = {kRetention, now + kRetentionFirst};
-    retry_ = {kRetry, now + kRetry};
-    refresh_ = {kRefresh, now + kRefresh};
+      parts_(parts),
+      log_(parts.log),
+      intake_(parts.intake),
+      session_(parts.session),
+      sinks_(sinks),
+      tokens_(tokens),
+      deliveries_(kDeliveries),
+      places_(kPlaces),
+      uses_(kUses),
+      findings_(kFindings, kFindingsFirst),
+      retention_(kRetention, kRetentionFirst),
+      retry_(kRetry),
+      refresh_(kRefresh) {
     look_at_store();
 }
 
@@ -58,6 +55,8 @@ store::StoreInfo Housekeeping::info() const {
 }
 
 void Housekeeping::tend() {
+    if (deliveries_.due()) sinks_.keep();
+    if (uses_.due()) tokens_.keep();
     if (places_.due()) {
         keep_places();
         look_at_store();
@@ -83,25 +82,25 @@ void Housekeeping::tend() {
 }
 
 void Housekeeping::keep_places() {
-    io_.post([this] {
+    parts_.io.post([this] {
         std::vector<CollectorState> states;
-        for (const auto& [name, state] : journal_.states()) states.push_back(state);
+        for (const auto& [name, state] : parts_.journal.states()) states.push_back(state);
         {
             const std::lock_guard lock(mutex_);
             states_ = std::move(states);
         }
         if (!intake_.open()) return;
-        auto changed = journal_.take_changed();
+        auto changed = parts_.journal.take_changed();
         if (changed.empty()) return;
         const auto kept = std::make_shared<const std::vector<CollectorState>>(std::move(changed));
-        if (!intake_.call([kept](store::Writer& writer, const std::function<bool()>&) { return writer.put_collectors(*kept); })) journal_.change_all();
+        if (!intake_.call([kept](store::Writer& writer, const std::function<bool()>&) { return writer.put_collectors(*kept); })) parts_.journal.change_all();
     });
 }
 
 void Housekeeping::look_at_store() {
     const auto begun = SteadyClock::now();
     if (begun < look_again_) return;
-    auto reader = store_.reader();
+    auto reader = parts_.store->reader();
     auto info = reader ? (*reader)->info() : std::unexpected(std::move(reader).error());
     if (!info) return log_.warning("the store cannot be read", {{"error", to_string(info.error())}});
     // It counts, hence takes longer as the store grows: at most a hundredth of the time
@@ -122,24 +121,30 @@ void Housekeeping::purge() {
     }
 }
 
+Result<std::vector<Finding>> Housekeeping::look_around(const std::vector<CollectorState>& states, store::Reader& reader) {
+    const Seconds now = context_.clock.now();
+    std::vector<judge::WatchedCollector> watched;
+    std::vector<CollectorState> running;
+    for (const CollectorState& state : states) {
+        const auto found = std::ranges::find(parts_.configured, state.name, &Configured::name);
+        if (found == parts_.configured.end()) continue;
+        watched.push_back({state, found->silent_after});
+        running.push_back(state);
+    }
+    std::vector<Finding> found = judge::collector_silent(watched, now);
+    std::ranges::move(judge::collector_failing(running, now), std::back_inserter(found));
+    std::ranges::move(judge::sink_failing(sinks_.states(), now), std::back_inserter(found));
+    if (const Seconds after = context_.settings.findings.reporter_silent_after; after > 0) {
+        const auto histories = WHOSENT_TRY(reader.reporters(now - judge::kReportingHistory));
+        std::ranges::move(judge::reporter_stopped(histories, now, after), std::back_inserter(found));
+    }
+    return found;
+}
+
 void Housekeeping::look_for_findings(const std::vector<CollectorState>& states) {
     const auto look = [&]() -> Result<void> {
-        const Seconds now = context_.clock.now();
-        std::vector<judge::WatchedCollector> watched;
-        std::vector<CollectorState> running;
-        for (const CollectorState& state : states) {
-            const auto found = std::ranges::find(configured_, state.name, &Configured::name);
-            if (found == configured_.end()) continue;
-            watched.push_back({state, found->silent_after});
-            running.push_back(state);
-        }
-        std::vector<Finding> found = judge::collector_silent(watched, now);
-        std::ranges::move(judge::collector_failing(running, now), std::back_inserter(found));
-        const auto reader = WHOSENT_TRY(store_.reader());
-        if (const Seconds after = context_.settings.findings.reporter_silent_after; after > 0) {
-            const auto histories = WHOSENT_TRY(reader->reporters(now - judge::kReportingHistory));
-            std::ranges::move(judge::reporter_stopped(histories, now, after), std::back_inserter(found));
-        }
+        const auto reader = WHOSENT_TRY(parts_.store->reader());
+        const std::vector<Finding> found = WHOSENT_TRY(look_around(states, *reader));
         std::vector<Finding> standing;
         for (store::FindingRow& row : WHOSENT_TRY(reader->findings({.states = {FindingState::open, FindingState::acknowledged}, .domain = {}, .limit = 0}))) standing.push_back(std::move(row.finding));
         const std::vector<std::string> over = judge::over_now(standing, found, kRules);

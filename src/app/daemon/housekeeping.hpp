@@ -1,23 +1,20 @@
-// What the daemon does by the clock: keeps the collectors' places, looks for findings, removes what is over its retention, asks DNS again. On the service's main thread.
+// What the daemon does by the clock: keeps the places of collectors and sinks, looks for findings, removes what is over its retention, asks DNS again. On the service's main thread.
 #pragma once
 
 #include <chrono>
 #include <mutex>
 #include <vector>
 
-#include "app/daemon/collectors.hpp"
-#include "app/daemon/journal.hpp"
-#include "app/daemon/log.hpp"
-#include "app/daemon/shared_intake.hpp"
-#include "app/daemon/store_session.hpp"
-#include "whosent/net/io.hpp"
+#include "app/daemon/parts.hpp"
+#include "app/daemon/sinks.hpp"
+#include "app/daemon/tokens.hpp"
 
 namespace whosent::app {
 
 class Housekeeping {
 public:
-    // All outlive it; the journal lives on `io`.
-    Housekeeping(const Context& context, const Log& log, store::Store& store, StoreSession& session, SharedIntake& intake, DaemonJournal& journal, net::Io& io);
+    // All outlive it.
+    Housekeeping(const Context& context, Parts& parts, Sinks& sinks, Tokens& tokens);
     // Does what is due. While the session is open.
     void tend();
     // The store as it was some seconds ago.
@@ -25,8 +22,9 @@ public:
 
 private:
     using SteadyClock = std::chrono::steady_clock;
-    // Every `period` from `first` after the start.
     struct Timer {
+        explicit Timer(std::chrono::seconds the_period) : Timer(the_period, the_period) {}
+        Timer(std::chrono::seconds the_period, std::chrono::seconds first) : period(the_period), next(SteadyClock::now() + first) {}
         std::chrono::seconds period;
         SteadyClock::time_point next;
         bool due();
@@ -34,17 +32,17 @@ private:
     void keep_places();
     void look_at_store();
     void look_for_findings(const std::vector<CollectorState>& states);
+    [[nodiscard]] Result<std::vector<Finding>> look_around(const std::vector<CollectorState>& states, store::Reader& reader);
     void purge();
 
     const Context& context_;
+    Parts& parts_;
     const Log& log_;
-    store::Store& store_;
-    StoreSession& session_;
     SharedIntake& intake_;
-    DaemonJournal& journal_;
-    net::Io& io_;
-    std::vector<Configured> configured_;
-    Timer places_, findings_, retention_, retry_, refresh_;
+    StoreSession& session_;
+    Sinks& sinks_;
+    Tokens& tokens_;
+    Timer deliveries_, places_, uses_, findings_, retention_, retry_, refresh_;
     mutable std::mutex mutex_;
     store::StoreInfo info_;
     SteadyClock::time_point look_again_{};

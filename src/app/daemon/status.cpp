@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "app/daemon/answer.hpp"
 #include "app/daemon/metrics.hpp"
 #include "whosent/base/version.hpp"
 
@@ -66,6 +67,27 @@ std::string metrics_of(const Status& status) {
     out.sample(static_cast<double>(attribution.dns.failed), {{"outcome", "failed"}});
     out.sample(static_cast<double>(attribution.dns.timed_out), {{"outcome", "timed_out"}});
 
+    const auto sinks = status.sinks.figures();
+    const auto sink = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
+        out.metric(name, type, help);
+        for (const auto& figure : sinks) out.sample(static_cast<double>(value(figure)), {{"sink", figure.state.name}});
+    };
+    sink("whosent_sink_events_total", "counter", "Events that the sink's receiver took.", [](const auto& f) { return f.state.delivered; });
+    sink("whosent_sink_dead_total", "counter", "Events that the sink's receiver refused for good.", [](const auto& f) { return f.state.dead; });
+    sink("whosent_sink_lag_events", "gauge", "Events of the store that the sink has not come to, wanted or not; some seconds old.", [](const auto& f) { return f.lag.events; });
+    sink("whosent_sink_lag_seconds", "gauge", "How long ago the first of these was published; 0: there is none.", [](const auto& f) { return f.lag.seconds; });
+    sink("whosent_sink_failing", "gauge", "1 while the sink's receiver cannot be reached or takes nothing.", [](const auto& f) { return f.state.failing_since > 0 ? 1 : 0; });
+    if (const auto feed = status.feed()) {
+        out.metric("whosent_feed_pages_total", "counter", "Pages of the feed that were sent.").sample(static_cast<double>(feed->pages));
+        out.metric("whosent_feed_events_total", "counter", "Events in them.").sample(static_cast<double>(feed->events));
+        out.metric("whosent_feed_bytes_total", "counter", "Their bytes, as they were sent.").sample(static_cast<double>(feed->bytes));
+        out.metric("whosent_feed_errors_total", "counter", "Pages that could not be made or were broken off.").sample(static_cast<double>(feed->errors));
+        out.metric("whosent_feed_waiting", "gauge", "Clients that wait for news.").sample(static_cast<double>(feed->waiting));
+        out.metric("whosent_feed_sending", "gauge", "Pages that are being sent.").sample(static_cast<double>(feed->sending));
+    }
+    out.metric("whosent_access_refusals_total", "counter", "Requests without a token that may: missing, wrong, expired, revoked, from elsewhere, without the scope, or too many of those.");
+    out.sample(static_cast<double>(status.refusals()));
+
     const auto servers = status.servers();
     out.metric("whosent_http_requests_total", "counter", "HTTP requests, by server.");
     for (const auto& [name, counts] : servers) out.sample(static_cast<double>(counts.requests), {{"server", name}});
@@ -80,14 +102,14 @@ serve::Response readiness(const Status& status) {
     std::string reasons;
     if (status.ending) reasons += "ending\n";
     if (!status.intake.open()) reasons += "the store takes nothing just now\n";
-    serve::Response response;
-    response.status = reasons.empty() ? 200 : 503;
-    // A mailbox that fails is told, and does not make the rest unready
+    const unsigned code = reasons.empty() ? 200 : 503;
+    // A mailbox or a sink that fails is told, and does not make the rest unready
     if (reasons.empty()) reasons = "ready\n";
     for (const auto& [collector, figure] : status.journal.figures())
         if (figure.failing || (figure.configured && !figure.succeeded)) reasons += fmt::format("{}: {}\n", collector, figure.failing ? "fails" : "has not worked yet");
-    response.body = std::move(reasons);
-    return response;
+    for (const auto& [sink, lag] : status.sinks.figures())
+        if (sink.failing_since > 0) reasons += fmt::format("{}: fails\n", sink.name);
+    return text_answer(code, std::move(reasons));
 }
 
 serve::Route get(std::string path, std::function<serve::Response()> answer) {
@@ -102,9 +124,9 @@ serve::Route get(std::string path, std::function<serve::Response()> answer) {
 
 std::vector<serve::Route> status_routes(const Status& status) {
     std::vector<serve::Route> routes;
-    routes.push_back(get("/healthz", [] { return serve::Response{.status = 200, .type = "text/plain; charset=utf-8", .body = "ok\n", .headers = {}}; }));
+    routes.push_back(get("/healthz", [] { return text_answer(200, "ok\n"); }));
     routes.push_back(get("/readyz", [&status] { return readiness(status); }));
-    routes.push_back(get("/metrics", [&status] { return serve::Response{.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_of(status), .headers = {}}; }));
+    routes.push_back(get("/metrics", [&status] { return text_answer(200, metrics_of(status), "text/plain; version=0.0.4; charset=utf-8"); }));
     return routes;
 }
 

@@ -3,13 +3,16 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/daemon/housekeeping.hpp"
 #include "app/daemon/journal.hpp"
 #include "app/daemon/shared_intake.hpp"
+#include "app/daemon/sinks.hpp"
 #include "app/daemon/store_session.hpp"
+#include "whosent/serve/feed.hpp"
 #include "whosent/serve/server.hpp"
 
 namespace whosent::app {
@@ -20,7 +23,10 @@ struct Status {
     const SharedIntake& intake;
     const StoreSession& session;
     const Housekeeping& housekeeping;
+    const Sinks& sinks;
     std::function<std::vector<std::pair<std::string, serve::Server::Counts>>()> servers;  // by name
+    std::function<std::optional<serve::Feed::Counts>()> feed;  // nothing: there is none
+    std::function<std::uint64_t()> refusals;
     Seconds started = 0;
     std::atomic<bool> ending{false};
 };

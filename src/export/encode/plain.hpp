@@ -7,14 +7,17 @@
 
 namespace whosent::encode {
 
+// At namespace scope: a constant within the function would be put on its stack, byte by byte, at each call.
+template <char... kSpecial>
+inline constexpr auto kPlain = [] {
+    std::array<bool, 256> plain{};
+    for (std::size_t c = 0x20; c < 0x80; ++c) plain[c] = ((static_cast<char>(c) != kSpecial) && ...);
+    return plain;
+}();
+
 // Copies from `at` up to `end`, or to the first byte that is a control character, not ASCII or one of kSpecial. Both pointers are then behind what was copied.
 template <char... kSpecial>
 [[gnu::always_inline]] inline void copy_plain(char*& out_at, const char*& text_at, const char* const end) noexcept {
-    constexpr auto kPlain = [] {
-        std::array<bool, 256> plain{};
-        for (std::size_t c = 0x20; c < 0x80; ++c) plain[c] = ((static_cast<char>(c) != kSpecial) && ...);
-        return plain;
-    }();
     constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101, kHighBits = kOnes * 0x80;
     constexpr std::ptrdiff_t kBlock = sizeof(std::uint64_t);
     const auto load = [](const char* from) {
@@ -46,7 +49,7 @@ template <char... kSpecial>
             at = end;
         }
     }
-    while (at < end && kPlain[static_cast<unsigned char>(*at)]) *out++ = *at++;
+    while (at < end && kPlain<kSpecial...>[static_cast<unsigned char>(*at)]) *out++ = *at++;
     out_at = out;
     text_at = at;
 }

@@ -7,7 +7,7 @@ namespace whosent::serve {
 namespace {
 
 // Opening takes a millisecond, and the reader's memory of streams and names begins anew.
-constexpr std::chrono::seconds kReopen{1};
+constexpr std::chrono::seconds kReopen{10};
 
 }  // namespace
 

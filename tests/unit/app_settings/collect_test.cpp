@@ -2,9 +2,7 @@
 
 #include <vector>
 
-#include "app/settings.hpp"
-#include "catch.hpp"
-#include "temporary_file.hpp"
+#include "loaded.hpp"
 
 using namespace whosent;
 using namespace whosent::app;
@@ -14,27 +12,6 @@ using net::OAuthSettings;
 using net::SecretSource;
 
 namespace {
-
-struct Loaded {
-    Settings settings;
-    std::vector<std::string> problems;  // "3: what is wrong"
-};
-
-Loaded load(const std::string& text) {
-    const TemporaryFile file(text);
-    Flags flags;
-    flags.config = file.path;
-    flags.store = "sqlite:/store/whosent.db";
-    std::vector<Error> problems;
-    Loaded out;
-    out.settings = load_settings(flags, problems);
-    for (const Error& problem : problems) {
-        CHECK(problem.code == ErrorCode::invalid_argument);
-        REQUIRE(problem.where.starts_with(file.path + ":"));
-        out.problems.push_back(fmt::format("{}: {}", problem.where.substr(file.path.size() + 1), problem.message));
-    }
-    return out;
-}
 
 const std::string kImap = "[[collect.imap]]\nname = 'a'\nhost = 'h.example'\nuser = 'u'\npassword = { file = '/p' }\n";  // 5 lines
 const std::string kOAuth = "[[collect.imap]]\nname = 'a'\nhost = 'h.example'\nuser = 'u'\nlogin = 'xoauth2'\n";            // 5 lines
@@ -178,6 +155,11 @@ TEST_CASE("what is wrong with a collector is told with its line") {
         {"[serve]\nlisten = '0.0.0.0:8480'\n", "2: `listen`: 0.0.0.0:8480 is beyond loopback, which takes `certificate` and `key`"},
         {"[serve]\ncertificate = '/c'\n", "1: [serve] has `certificate` without `key`"},
         {"[serve]\nkey = '/k'\n", "1: [serve] has `key` without `certificate`"},
+        {"[serve]\nclient_ca = '/ca'\n", "2: `client_ca` takes `certificate` and `key`"},
+        {"feed = true\n", "1: `feed` must be a table [feed], not true or false"},
+        {"[feed]\nat_once = 0\n", "2: `at_once` must be from 1 to 1000, not 0"},
+        {"[feed]\nlongest_wait = '1h'\n", "2: `longest_wait` must be from 0s to 300s, not \"1h\""},
+        {"[feed]\ntoken = 'hunter2'\n", "2: unknown key `token` in [feed]"},
         {"[serve]\ndrain = '5m'\n", "2: `drain` must be from 1s to 80s"},
         {"[serve]\nport = 80\n", "2: unknown key `port` in [serve]"},
         {"[log]\nlevel = 'verbose'\n", "2: `level` must be \"debug\", \"info\", \"warning\" or \"error\", not \"verbose\""},
@@ -230,15 +212,17 @@ TEST_CASE("what is not said of the daemon") {
     CHECK(settings.log.format == LogSettings::Format::text);
     CHECK(settings.findings.reporter_silent_after == 3 * kSecondsPerDay);
     CHECK(settings.imap.empty());
+    CHECK((settings.feed.enabled && settings.feed.requests_per_minute == 600 && settings.feed.at_once == 16 && settings.feed.longest_wait.count() == 60));
+    CHECK((settings.syslog.empty() && settings.hec.empty() && settings.bulk.empty() && settings.webhooks.empty() && settings.files.empty()));
 }
 
 TEST_CASE("what is said of the daemon") {
-    const Loaded loaded = load("[serve]\nlisten = '[::1]:0'\nsocket_mode = '0660'\ncertificate = '/c'\nkey = '/k'\ncontrol = '/run/w.sock'\ndrain = '5s'\n[log]\nlevel = 'warning'\nformat = 'json'\n[findings]\nreporter_silent_after = ''\n");
+    const Loaded loaded = load("[serve]\nlisten = '[::1]:0'\nsocket_mode = '0660'\ncertificate = '/c'\nkey = '/k'\nclient_ca = '/ca'\ncontrol = '/run/w.sock'\ndrain = '5s'\n[log]\nlevel = 'warning'\nformat = 'json'\n[findings]\nreporter_silent_after = ''\n");
     REQUIRE(loaded.problems.empty());
     const ServeSettings& serve = loaded.settings.serve;
     CHECK(serve.listen == "[::1]:0");
     CHECK(serve.socket_mode == 0660);
-    CHECK((serve.certificate == "/c" && serve.key == "/k"));
+    CHECK((serve.certificate == "/c" && serve.key == "/k" && serve.client_ca == "/ca"));
     CHECK(serve.control == "/run/w.sock");
     CHECK(serve.drain == 5);
     CHECK(loaded.settings.log.level == LogSettings::Level::warning);

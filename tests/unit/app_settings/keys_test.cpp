@@ -59,8 +59,8 @@ std::map<std::string, std::string> documented() {
     return out;
 }
 
-const std::set<std::string> kOpen = {"collect.lmtp.recipients"};  // whose keys are the user's own
-const std::set<std::string> kSecrets = {"password", "client_secret", "refresh_token", "service_account", "token"};
+const std::set<std::string> kOpen = {"collect.lmtp.recipients", "export.webhook.headers"};  // whose keys are the user's own
+const std::set<std::string> kSecrets = {"password", "client_secret", "refresh_token", "service_account", "token", "api_key", "hmac_key", "bearer"};
 
 // Key -> value of a parsed file, of lists of tables the first that has it.
 void flatten(const toml::table& table, const std::string& prefix, std::map<std::string, std::string>& out) {
@@ -130,6 +130,7 @@ TEST_CASE("samples/whosent.toml has every key that the reader knows, and no othe
     const Settings settings = load_settings(flags, problems);
     for (const Error& problem : problems) FAIL_CHECK(to_string(problem));
     CHECK(settings.imap.size() == 4);
+    CHECK((settings.syslog.size() == 2 && settings.hec.size() == 1 && settings.bulk.size() == 2 && settings.webhooks.size() == 1 && settings.files.size() == 1));
 }
 
 TEST_CASE("docs/configuration.md tells the defaults that are in force") {
@@ -137,7 +138,10 @@ TEST_CASE("docs/configuration.md tells the defaults that are in force") {
         "[[domain]]\nname = 'example.org'\n[[approve]]\ndomain = 'example.org'\nsender = 'x'\n"
         "[[collect.imap]]\nname = 'a'\nhost = 'h'\nuser = 'u'\nlogin = 'xoauth2'\noauth = { token_url = 'https://t/', client_id = 'c', client_secret = { env = 'X' } }\n"
         "[[collect.lmtp]]\nname = 'a'\nrecipients = { 'd@example.com' = 'any' }\n[[collect.https]]\nname = 'a'\nlisten = 'unix:/run/x'\n"
-        "[[collect.maildir]]\nname = 'a'\npath = '/m'\n[[collect.folder]]\nname = 'a'\npath = '/f'\n");
+        "[[collect.maildir]]\nname = 'a'\npath = '/m'\n[[collect.folder]]\nname = 'a'\npath = '/f'\n"
+        "[[export.syslog]]\nname = 'a'\nhost = 'h'\n[[export.syslog]]\nname = 'u'\nhost = 'h'\ntransport = 'udp'\n[[export.syslog]]\nname = 't'\nhost = 'h'\ntransport = 'tls'\n"
+        "[[export.hec]]\nname = 'a'\nurl = 'https://h'\ntoken = { env = 'X' }\n[[export.bulk]]\nname = 'a'\nurl = 'https://h'\n"
+        "[[export.webhook]]\nname = 'a'\nurl = 'https://h'\n[[export.file]]\nname = 'a'\npath = '/e'\n");
     Flags flags;
     flags.config = file.path;
     flags.store = "sqlite:/x.db";

@@ -151,6 +151,46 @@ TEST_CASE("what is told of a failing collector changes with its error alone, and
     CHECK(collector_failing({&state, 1}, kNow + kHour).at(0).text.size() < 500);
 }
 
+TEST_CASE("a sink fails for over an hour, while the configuration has it") {
+    struct Row {
+        const char* what;
+        Seconds failing_since;  // before now; 0: it does not fail
+        bool configured;
+        bool found;
+    };
+    const Row rows[] = {
+        {"it works", 0, true, false},
+        {"for an hour only", kHour, true, false},
+        {"nobody wants it any more", 2 * kHour, false, false},
+        {"for longer", kHour + 1, true, true},
+    };
+    for (const Row& row : rows) {
+        INFO(row.what);
+        SinkState state;
+        state.name = "syslog:soc";
+        state.configured = row.configured;
+        state.failing_since = row.failing_since == 0 ? 0 : kNow - row.failing_since;
+        state.last_error = "192.0.2.1:6514: refused";
+        CHECK(lines_of(sink_failing({&state, 1}, kNow)) == (row.found ? Lines{"sink-failing syslog:soc 6 syslog:soc"} : Lines{}));
+    }
+}
+
+TEST_CASE("what is told of a failing sink changes with its error alone") {
+    SinkState state;
+    state.name = "hec:splunk";
+    state.failing_since = kNow - 2 * kHour;
+    state.last_success = state.failing_since - 10;
+    state.last_error = "192.0.2.1:8088: 403\nInvalid token";
+    const Finding first = sink_failing({&state, 1}, kNow).at(0);
+    CHECK(first.text.starts_with("hec:splunk has delivered nothing since 2024-10-04T10:00:00Z"));
+    for (const std::string_view absent : {"192.0.2", "\n"}) CHECK(first.text.find(absent) == std::string::npos);
+    state.last_error_at = kNow + kHour;
+    state.retried = 77;
+    CHECK(all_text(sink_failing({&state, 1}, kNow + kHour).at(0)) == all_text(first));
+    state.last_error = "503";
+    CHECK(all_text(sink_failing({&state, 1}, kNow + kHour).at(0)) != all_text(first));
+}
+
 TEST_CASE("a reporter stopped when it was regular and is silent for longer than it may") {
     struct Row {
         const char* what;

@@ -13,9 +13,9 @@ function(whosent_use_precompiled target precompiled)
 endfunction()
 
 # A room is one folder under src/ and one static library. PUBLIC names the rooms it may know, PRIVATE the third-party
-# libraries it owns: nobody else gets their headers.
+# libraries it owns: nobody else gets their headers. NOT_PRECOMPILED: one of these is used with macros that the precompiled headers lack.
 function(whosent_room name)
-  cmake_parse_arguments(ARG "" "" "PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "NOT_PRECOMPILED" "" "PUBLIC;PRIVATE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   if(NOT sources)
     return() # a room without sources yet
@@ -23,7 +23,9 @@ function(whosent_room name)
   add_library(whosent_${name} STATIC ${sources})
   target_include_directories(whosent_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(whosent_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
-  whosent_use_precompiled(whosent_${name} whosent_common)
+  if(NOT ARG_NOT_PRECOMPILED)
+    whosent_use_precompiled(whosent_${name} whosent_common)
+  endif()
 endfunction()
 
 # A test executable of all .cpp files of the current folder; every TEST_CASE becomes one ctest test.

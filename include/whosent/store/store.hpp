@@ -530,9 +530,9 @@ public:
     // In the place of those of the same names, with the letters, in one transaction; durable on return. Of a state with an older generation than the store's the position is not
     // kept, and generation and letters stay as they are; counters, errors and times are. Of the letters of a sink the newest 100,000 are kept.
     [[nodiscard]] virtual Result<void> put_deliveries(std::span<const SinkState> sinks, std::span<const DeadLetter> letters) = 0;
-    // The sink sends again what comes after `sequence`: sets its position and raises its generation. False: no sink has that name. invalid_argument: no place is there. Durable on
+    // The sink sends again what comes after `sequence`: sets its position and raises its generation. False: no sink has that name, or not of `generation` where one is given. invalid_argument: no place is there. Durable on
     // return.
-    [[nodiscard]] virtual Result<bool> replay(std::string_view sink, std::int64_t sequence) = 0;
+    [[nodiscard]] virtual Result<bool> replay(std::string_view sink, std::int64_t sequence, std::optional<std::int64_t> generation = {}) = 0;
     [[nodiscard]] virtual Result<void> add_token(const AccessToken& token) = 0;  // invalid_argument: its id is taken
     // False: no token has that id, or it is revoked already.
     [[nodiscard]] virtual Result<bool> revoke_token(std::string_view id) = 0;

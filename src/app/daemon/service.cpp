@@ -176,6 +176,7 @@ Result<void> Service::make_servers() {
             feed.requests_per_minute = settings_.feed.requests_per_minute;
             feed.at_once = settings_.feed.at_once;
             feed.longest_wait = settings_.feed.longest_wait;
+            feed.failed = [this](const Error& error) { parts_.log.warning("the feed cannot read the store", {{"error", to_string(error)}}); };
             feed_.emplace(parts_.io, *parts_.store, tokens_.access(), context_.clock, feed);
             for (serve::Route& route : feed_->routes()) own.push_back(std::move(route));
         }

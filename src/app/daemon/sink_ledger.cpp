@@ -90,7 +90,8 @@ void SinkLedger::note(const std::string& name, const std::string& text) { log_.i
 
 Result<void> SinkLedger::Changes::put(store::Writer& writer) const {
     WHOSENT_CHECK(writer.put_deliveries(sinks, letters));
-    for (const auto& [name, sequence] : back) WHOSENT_CHECK(writer.replay(name, sequence));
+    // Where an operator has sent it elsewhere meanwhile, it goes there
+    for (const SinkState& state : back) WHOSENT_CHECK(writer.replay(state.name, state.position.sequence, state.generation));
     return {};
 }
 
@@ -104,7 +105,7 @@ SinkLedger::Changes SinkLedger::take_changes() {
     letters_under_way_ = changes.letters.size();
     for (auto& [name, entry] : entries_) {
         if (!entry.held || std::exchange(entry.asked, true)) continue;
-        changes.back.emplace_back(name, entry.state.position.sequence);
+        changes.back.push_back(entry.state);
     }
     return changes;
 }
@@ -114,7 +115,7 @@ void SinkLedger::kept() { letters_under_way_ = 0; }
 void SinkLedger::not_kept(Changes changes) {
     letters_under_way_ = 0;
     for (const SinkState& state : changes.sinks) changed_.insert(state.name);
-    for (const auto& [name, sequence] : changes.back) entries_.at(name).asked = false;
+    for (const SinkState& state : changes.back) entries_.at(state.name).asked = false;
     std::ranges::move(letters_, std::back_inserter(changes.letters));
     letters_ = std::move(changes.letters);
 }

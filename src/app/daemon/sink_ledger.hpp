@@ -30,7 +30,7 @@ public:
         std::vector<SinkState> sinks;
         std::vector<DeadLetter> letters;
         // Sinks that go back to the sequence: more letters waited than may, and what came with the rest of them has to be sent once more.
-        std::vector<std::pair<std::string, std::int64_t>> back;
+        std::vector<SinkState> back;
         [[nodiscard]] bool is_empty() const noexcept { return sinks.empty() && letters.empty() && back.empty(); }
         // put_deliveries(), then replay() of those that go back.
         [[nodiscard]] Result<void> put(store::Writer& writer) const;

@@ -58,7 +58,8 @@ void add_count(std::optional<std::int64_t>& sum, std::optional<std::int64_t> mor
 
 bool DailyAggregator::closes_before(const Event& event) const noexcept {
     if (!day_) return false;
-    return day_of(event.published) > *day_ || keys_.size() >= max_keys_ || text_bytes_ >= kMaxTextBytes;
+    // Another day, not a later one: a clock that was ahead for a while would hold its day open for as long
+    return day_of(event.published) != *day_ || keys_.size() >= max_keys_ || text_bytes_ >= kMaxTextBytes;
 }
 
 bool DailyAggregator::add(const Event& event) {

@@ -29,6 +29,7 @@ namespace asio = boost::asio;
 using std::chrono::milliseconds;
 using Steady = std::chrono::steady_clock;
 
+constexpr std::size_t kMostDead = 1'000;     // dead letters that wait for a confirmation
 constexpr std::size_t kReasonBytes = 500;  // DeadLetter::reason
 
 // Half of it to all of it, so that sinks that failed together do not come back together.
@@ -127,7 +128,8 @@ private:
     DeliveryReader::Telling telling() {
         return {.failed =
                     [this](const Error& error, milliseconds retry_in) {
-                        post([error, retry_in](Core& core) { core.around_.ledger.failed(core.options_.name, error, retry_in); });
+                        // Nothing is wrong with the receiver
+                        post([error, retry_in](Core& core) { core.around_.ledger.note(core.options_.name, fmt::format("the store cannot be read, again in {} ms: {}", retry_in.count(), to_string(error))); });
                     },
                 .note = [this](std::string text) { post([text = std::move(text)](Core& core) { core.around_.ledger.note(core.options_.name, text); }); },
                 .misplaced = [this](std::optional<DeliveryPosition> position,
@@ -182,7 +184,7 @@ private:
             co_await turned_.async_wait(token);
         }
     }
-    [[nodiscard]] bool confirmation_is_due() const { return unconfirmed_ && (queue_.is_idle() || Steady::now() - *unconfirmed_ >= transport_->confirm_every()); }
+    [[nodiscard]] bool confirmation_is_due() const { return unconfirmed_ && (queue_.is_idle() || dead_.size() >= kMostDead || Steady::now() - *unconfirmed_ >= transport_->confirm_every()); }
 
     // Until then, or until there is something else to do.
     asio::awaitable<void> pause(milliseconds time) {

@@ -87,6 +87,7 @@ Result<void> DeliveryReader::begin() {
         begun_at_ = order_.position->sequence;
         // Without aggregation, too: what an aggregate was owed for, before the configuration changed, is sent row by row.
         start = std::min(order_.position->day_start, order_.position->sequence);
+        if (options_.aggregate_daily && start == order_.position->sequence) start = std::min(start, WHOSENT_TRY(begin_of_day()));
         cursor_ = {epoch_, start, order_.position->purged};
         last_told_ = *order_.position;
         last_put_ = Steady::now();
@@ -101,6 +102,21 @@ Result<void> DeliveryReader::begin() {
     // So that the sink is known, with its place, from now on.
     if (!order_.position) flush(start, true);
     return {};
+}
+
+// The place at which the day began that the order's place lies in: a replay goes to any place of a day, and what was gathered before it is still owed.
+Result<std::int64_t> DeliveryReader::begin_of_day() {
+    const std::int64_t sequence = order_.position->sequence;
+    std::optional<Seconds> published;
+    store::EventQuery query;
+    query.after = store::Cursor{epoch_, sequence, WHOSENT_TRY(reader_->end()).purged};
+    query.limit = 1;
+    WHOSENT_CHECK(reader_->events(query, [&](const Event& event) {
+        published = event.published;
+        return false;
+    }));
+    if (!published) return sequence;
+    return WHOSENT_TRY(reader_->place_at(static_cast<Seconds>(day_of(*published)) * kSecondsPerDay)).sequence;
 }
 
 DeliveryPosition DeliveryReader::position(std::int64_t sequence) const {
@@ -159,7 +175,8 @@ Result<bool> DeliveryReader::handle(const Error& error) {
 Result<bool> DeliveryReader::day_is_over() {
     if (!aggregator_ || !aggregator_->day()) return false;
     const Seconds end = (static_cast<Seconds>(*aggregator_->day()) + 1) * kSecondsPerDay;
-    if (around_.clock.now() < end + around_.attribution_deadline + kCommitMargin) return false;
+    const bool is_ahead = day_of(around_.clock.now()) < *aggregator_->day();  // the clock was, and was set back
+    if (!is_ahead && around_.clock.now() < end + around_.attribution_deadline + kCommitMargin) return false;
     // Nothing waits for its attribution.
     const std::int64_t last = WHOSENT_TRY(reader_->end()).sequence;
     return WHOSENT_TRY(reader_->watermark(around_.attribution_deadline)) >= last;

@@ -47,6 +47,7 @@ private:
     void pay();
     void append(const Event& event, bool aggregate);
     [[nodiscard]] bool is_full() const { return batch_.items.size() >= options_.batch_events || batch_.bytes.size() >= options_.batch_bytes; }
+    [[nodiscard]] Result<std::int64_t> begin_of_day();
     [[nodiscard]] DeliveryPosition position(std::int64_t sequence) const;
     bool flush(std::int64_t sequence, bool wait);
 

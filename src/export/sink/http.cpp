@@ -195,6 +195,8 @@ awaitable<Result<Answer>> HttpTransport::send(const Batch& batch) {
         }
         open.pop_back();
         if (said.kind == PartAnswer::Kind::taken) {
+            if (!taken_once_ && !said.dead.empty() && said.dead.size() == part.size())
+                co_return std::unexpected(settings_error("every event so far was refused: " + said.dead.front().reason));
             taken_once_ |= said.dead.size() + said.again.size() < part.size();
             std::ranges::move(said.dead, std::back_inserter(answer.dead));
             std::ranges::copy(said.again, std::back_inserter(answer.again));

@@ -37,7 +37,10 @@ public:
     bool confirms() const noexcept override { return settings_.confirm; }
 
     asio::awaitable<Result<Answer>> send(const Batch& batch) override {
-        closed_ = false;
+        if (std::exchange(closed_, false)) {
+            connection_.reset();
+            sent_ = false;
+        }
         if (connection_) {
             const bool open = co_await is_open();
             if (!open) {
@@ -113,16 +116,14 @@ private:
             if (closed_) co_return std::unexpected(lost("closed"));
         }
         if (closed) {
-            closes_ = true;
             given_up_ = false;
             misses_ = 0;
             co_return Result<void>{};
         }
-        // Its system has all of it. One that closed in order before is standing still and may yet go down without having read it; of another there is nothing more to be had.
-        if (closes_ && ++misses_ < kMisses) co_return std::unexpected(lost("the receiver has not closed the connection in time: it stands still"));
+        // Its system has all of it, but it stands still, and may yet go down without having read it. After some tries it is one that never closes.
+        if (!given_up_ && ++misses_ < kMisses) co_return std::unexpected(lost("the receiver has not closed the connection in time: it stands still"));
         if (!given_up_) note_("the receiver does not close its half of a connection when the other half is closed: what its system has acknowledged is taken for delivered, and may be lost when it goes down");
         given_up_ = true;
-        closes_ = false;
         misses_ = 0;
         co_return Result<void>{};
     }
@@ -134,7 +135,6 @@ private:
     std::unique_ptr<net::Connection> connection_;
     bool closed_ = false;    // close() was called
     bool sent_ = false;      // on this connection
-    bool closes_ = false;    // it has closed in order
     bool given_up_ = false;  // it will not
     int misses_ = 0;
     std::array<char, 4096> ignored_{};

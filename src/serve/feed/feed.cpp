@@ -43,6 +43,7 @@ struct Feed::State : std::enable_shared_from_this<State> {
     };
     struct Asked {
         FeedRequest request;
+        Request header;  // as it came, without its body
         Reply reply;
         std::vector<std::pair<std::string, std::string>> headers;  // of every answer
         SteadyClock::time_point until;                             // of a long poll
@@ -124,6 +125,7 @@ void Feed::State::handle(const Request& request, const Reply& reply) {
     if (stopping || closed) return later(503, "the service ends", "come again when it runs", kStoreRetrySeconds);
     if (sending >= settings.at_once) return later(503, "too many pages at once", "others are being made and sent", kRetrySeconds);
     asked->request = std::move(*read);
+    if (asked->request.wait.count() > 0) asked->header = request;
     asked->until = SteadyClock::now() + asked->request.wait;
     make_page(std::move(asked));
 }
@@ -250,12 +252,18 @@ void Feed::State::looked(const Result<LentReader::Seen>& seen) {
     // A store that cannot be read now is perhaps there again before the wait is over
     if (!seen) return;
     for (auto at = waiters.begin(); at != waiters.end();) {
-        if (at->at.epoch == seen->epoch && at->at.sequence >= seen->watermark) {
+        const bool has_room = sending < settings.at_once;  // else at the next look
+        if ((at->at.epoch == seen->epoch && at->at.sequence >= seen->watermark) || !has_room) {
             ++at;
             continue;
         }
         std::shared_ptr<Asked> asked = std::move(at->asked);
         at = waiters.erase(at);
+        // A token may have been revoked meanwhile
+        if (auto identity = access.check(asked->header, Scope::feed); !identity) {
+            reply_with(*asked, std::move(identity).error());
+            continue;
+        }
         make_page(std::move(asked));
     }
     waiting = waiters.size();

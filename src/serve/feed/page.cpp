@@ -133,15 +133,14 @@ Result<Piece> make_piece(store::Reader& reader, const FeedRequest& request, cons
     Piece piece;
     piece.bytes.reserve(kMiB + kMiB / 4);
     if (is_json && plan.is_first) piece.bytes = kJsonHead;
-    WHOSENT_CHECK(reader.events(query, [&](const Event& event) {
+    const store::Cursor read = WHOSENT_TRY(reader.events(query, [&](const Event& event) {
         if (is_json && (plan.follows || piece.events > 0)) piece.bytes += ',';
         append_event(piece.bytes, event, request.format);
         ++piece.events;
         return true;
     }));
-    // The end of the range was said to be readable; were it no more, events would be missing without a word
-    if (WHOSENT_TRY(reader.watermark(attribution_deadline)) < plan.to)
-        return std::unexpected(Error{ErrorCode::internal, Stage::store, Persistence::retry, {}, "the end of the readable events went back", {}});
+    // A purge, or a watermark that went back, may end it before: events would be missing without a word
+    if (read.sequence < plan.to) return std::unexpected(Error{ErrorCode::internal, Stage::store, Persistence::retry, {}, "the range cannot be read to its end any more", {}});
     if (is_json && plan.is_last) piece.bytes += json_tail(page.next, page.has_more);
     if (request.gzip) {
         piece.compressed = compress_part(piece.bytes);

@@ -8,8 +8,8 @@ namespace whosent::serve {
 namespace {
 
 // Events of a piece: the first is small, so that its bytes come soon; then as many as make a piece of kPieceBytes, by what the last one took, and, of a filtered page, no more than
-// are looked at in some 20 ms.
-constexpr std::int64_t kFirstEvents = 200, kEvents = 1'000, kMostEvents = 20'000;
+// so few that a dense stretch after a sparse one makes no piece of many MB.
+constexpr std::int64_t kFirstEvents = 200, kEvents = 1'000, kMostEvents = 4'000;
 constexpr std::int64_t kPieceBytes = 1 * kMiB;
 
 }  // namespace

@@ -14,6 +14,8 @@
 namespace whosent::store::sqlite {
 namespace {
 
+constexpr std::size_t kMostMxHosts = 100;  // in an event; a policy of RFC 8461 has a handful
+
 constexpr std::size_t kFailurePage = 500;
 constexpr int kReportPage = 200;  // reports looked through in one transaction
 
@@ -73,6 +75,8 @@ Result<void> SqliteReader::load_tls(std::int64_t report, std::int64_t policy) {
     tls_.domain = *WHOSENT_TRY(name(query.integer(9)));
     tls_.policy_type = type_word<TlsPolicyType>(query.optional_integer(10), WHOSENT_TRY(text_of(query, 11)));
     tls_.mx_host = split_list(WHOSENT_TRY(text_of(query, 12)));
+    // Each failure of the policy repeats them
+    if (tls_.mx_host.size() > kMostMxHosts) tls_.mx_host.resize(kMostMxHosts);
     tls_.successful = query.optional_integer(13);
     tls_.failed = query.optional_integer(14);
     return {};

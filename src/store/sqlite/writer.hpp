@@ -33,7 +33,7 @@ public:
     [[nodiscard]] Result<void> set_judged_by(const Key128& key) override;
     [[nodiscard]] Result<void> put_collectors(std::span<const CollectorState> collectors) override;
     [[nodiscard]] Result<void> put_deliveries(std::span<const SinkState> sinks, std::span<const DeadLetter> letters) override;
-    [[nodiscard]] Result<bool> replay(std::string_view sink, std::int64_t sequence) override;
+    [[nodiscard]] Result<bool> replay(std::string_view sink, std::int64_t sequence, std::optional<std::int64_t> generation) override;
     [[nodiscard]] Result<void> add_token(const AccessToken& token) override;
     [[nodiscard]] Result<bool> revoke_token(std::string_view id) override;
     [[nodiscard]] Result<void> put_token_uses(std::span<const std::pair<std::string, Seconds>> uses) override;

@@ -36,7 +36,7 @@ Result<void> SqliteWriter::put_deliveries(std::span<const SinkState> sinks, std:
     return transaction.commit();
 }
 
-Result<bool> SqliteWriter::replay(std::string_view sink, std::int64_t sequence) {
+Result<bool> SqliteWriter::replay(std::string_view sink, std::int64_t sequence, std::optional<std::int64_t> generation) {
     if (transaction_) return std::unexpected(between_add_and_commit());
     Transaction transaction = WHOSENT_TRY(Transaction::begin(*database_, Transaction::Kind::write));
     const std::int64_t last = WHOSENT_TRY(database_->integer("SELECT value FROM meta WHERE key = 'last_sequence'"));
@@ -46,8 +46,8 @@ Result<bool> SqliteWriter::replay(std::string_view sink, std::int64_t sequence) 
     }
     // What was purged is known to be gone: the sink does not expire on its way through it.
     WHOSENT_CHECK(database_->run("UPDATE sink SET sequence = ?2, day_start = ?2, purged = (SELECT value FROM meta WHERE key = 'purged_through'), generation = generation + 1 "
-                                 "WHERE name = ?1",
-                                 sink, sequence));
+                                 "WHERE name = ?1 AND generation = ifnull(?3, generation)",
+                                 sink, sequence, generation));
     const bool found = database_->changes() > 0;
     WHOSENT_CHECK(transaction.commit());
     return found;

@@ -169,6 +169,8 @@ TEST_CASE("answers are read however they are cut up") {
         {"with a length", "GET", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody", 200, "body", false},
         {"with a length and more behind it", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbodyHTTP/1.1 500 No\r\n\r\n", 200, "body", false},
         {"in chunks", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nbod\r\n1;x=y\r\ny\r\n0\r\nTrailer: z\r\n\r\n", 200, "body", false},
+        {"in chunks, with nothing behind the last", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", 200, "body", false},
+        {"in no chunk", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, "", false},
         {"until it is closed", "GET", "HTTP/1.0 200 OK\r\n\r\nbody", 200, "body", true},
         {"empty", "GET", "HTTP/1.1 204 No Content\r\n\r\n", 204, "", false},
         {"a refusal", "POST", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno", 401, "no", false},

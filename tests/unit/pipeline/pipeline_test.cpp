@@ -70,7 +70,7 @@ public:
     Result<void> set_judged_by(const Key128&) override { return {}; }
     Result<void> put_collectors(std::span<const CollectorState>) override { return {}; }
     Result<void> put_deliveries(std::span<const SinkState>, std::span<const DeadLetter>) override { return {}; }
-    Result<bool> replay(std::string_view, std::int64_t) override { return false; }
+    Result<bool> replay(std::string_view, std::int64_t, std::optional<std::int64_t>) override { return false; }
     Result<void> add_token(const AccessToken&) override { return {}; }
     Result<bool> revoke_token(std::string_view) override { return false; }
     Result<void> put_token_uses(std::span<const std::pair<std::string, Seconds>>) override { return {}; }

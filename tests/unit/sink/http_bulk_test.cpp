@@ -175,6 +175,29 @@ TEST_CASE("bulk: each item by its own status") {
     }
 }
 
+TEST_CASE("bulk: while nothing was ever taken, events that are all refused say that the settings are wrong") {
+    bool refuses = true;
+    const Receiver receiver([&](const Received& request) {
+        std::vector<std::string> answers;
+        for (const Item& item : items_of(request, "logs-whosent-default"))
+            answers.push_back(refuses ? failed(item.id, 400, "illegal_argument_exception", "pipeline with id [none] does not exist") : created(item.id));
+        return bulk_answer(answers, refuses);
+    });
+    Fixture fixture(receiver);
+    for (const std::size_t events : {std::size_t{3}, std::size_t{1}}) {
+        const auto answer = fixture.send(events);
+        REQUIRE(!answer);
+        CHECK(answer.error().persistence == Persistence::permanent);
+        CHECK(answer.error().message.starts_with("every event so far was refused: status 400: illegal_argument_exception"));
+    }
+    refuses = false;
+    REQUIRE(fixture.send(3));
+    refuses = true;
+    const auto answer = fixture.send(3);
+    REQUIRE(answer);
+    CHECK(answer->dead.size() == 3);
+}
+
 TEST_CASE("bulk: what is sent twice is stored once") {
     std::map<std::string, int> stored;
     bool lose_answer = true;

@@ -249,7 +249,7 @@ TEST_CASE("a receiver that has closed before it was asked to confirms nothing") 
     CHECK_FALSE(net::run(io, other->confirm()));  // there is nothing to confirm any more
 }
 
-TEST_CASE("a receiver that does not close is believed after the deadline, and this is said once") {
+TEST_CASE("a receiver that does not close is believed after some tries, and this is said once") {
     World world;
     world.add("1", 30);
     Heard heard;
@@ -263,9 +263,9 @@ TEST_CASE("a receiver that does not close is believed after the deadline, and th
     REQUIRE(becomes([&] { return world.ledger.place() == 30; }));
     world.add("2", 1, 500);
     REQUIRE(becomes([&] { return world.ledger.place() == 31; }));
-    CHECK(heard.ids() == world.all_ids());
+    CHECK(without_repetitions(heard.ids()) == world.all_ids());
     CHECK(world.ledger.notes().size() == 1);
-    CHECK(world.ledger.failures().empty());
+    CHECK(world.ledger.failures().size() == 4);  // it may be one that stands still
     world.kill();
 }
 

@@ -9,6 +9,8 @@ endfunction()
 function(whosent_use_precompiled target precompiled)
   if(WHOSENT_PCH)
     target_precompile_headers(${target} REUSE_FROM ${precompiled})
+    # Out of a precompiled header g++ 12 tells what it knows to be wrong of the standard library's own, where it is else silent
+    target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow -Wno-restrict)
   endif()
 endfunction()
 

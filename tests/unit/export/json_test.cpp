@@ -81,6 +81,9 @@ TEST_CASE("a JSON string is escaped after RFC 8259 and always UTF-8") {
     const Row rows[] = {
         {"\"", R"("\"")"},
         {"\\", R"("\\")"},
+        {"in the \" middle of a longer text", R"("in the \" middle of a longer text")"},  // which is copied in blocks
+        {"a backslash at the very end of one \\", R"("a backslash at the very end of one \\")"},
+        {"a line\nin the middle of a longer text", R"("a line\nin the middle of a longer text")"},
         {"\n\r\t", R"("\n\r\t")"},
         {"\0\x01\x1f"sv, R"("\u0000\u0001\u001f")"},
         {"a\xFFz", "\"a\xEF\xBF\xBDz\""},

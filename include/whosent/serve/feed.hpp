@@ -21,6 +21,8 @@ struct FeedSettings {
     std::size_t requests_per_minute = 600;  // of one token
     std::size_t at_once = 16;               // pages under way; further ones get 503
     std::chrono::seconds longest_wait{60};  // of a long poll
+    // After so long the store is opened anew, in case a backup was put in its place. Opening takes a millisecond, and what was remembered of streams and names is lost.
+    std::chrono::seconds reopen{10};
     unsigned threads = 2;                   // that read and encode; each holds a reader of the store
     std::function<void(const Error&)> failed = {};  // told, on the I/O thread, why the store could not be read, or a page not be sent to its end; never of what a client asked wrongly
 };

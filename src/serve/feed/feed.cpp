@@ -60,7 +60,7 @@ struct Feed::State : std::enable_shared_from_this<State> {
 
     State(net::Io& the_io, store::Store& store, Access& the_access, const Clock& the_clock, FeedSettings the_settings)
         : io(the_io), access(the_access), clock(the_clock), settings(std::move(the_settings)), of_tokens(settings.requests_per_minute, kTokens),
-          timer(std::in_place, the_io.context()), workers(std::make_shared<Workers>(store, settings.threads)) {}
+          timer(std::in_place, the_io.context()), workers(std::make_shared<Workers>(store, settings.threads, settings.reopen)) {}
 
     void handle(const Request& request, const Reply& reply);
     void make_page(std::shared_ptr<Asked> asked);

@@ -4,15 +4,9 @@
 #include <exception>
 
 namespace whosent::serve {
-namespace {
-
-// Opening takes a millisecond, and the reader's memory of streams and names begins anew.
-constexpr std::chrono::seconds kReopen{10};
-
-}  // namespace
 
 void LentReader::renew() {
-    if (reader_ && std::chrono::steady_clock::now() - opened_ > kReopen) reader_.reset();
+    if (reader_ && std::chrono::steady_clock::now() - opened_ > reopen_) reader_.reset();
 }
 
 Result<LentReader::Seen> LentReader::look(Seconds attribution_deadline) {
@@ -27,8 +21,8 @@ Result<LentReader::Seen> LentReader::look(Seconds attribution_deadline) {
     });
 }
 
-Workers::Workers(store::Store& store, unsigned threads) {
-    for (unsigned i = 0; i < std::max(threads, 1u); ++i) threads_.emplace_back([this, &store] { run(store); });
+Workers::Workers(store::Store& store, unsigned threads, std::chrono::seconds reopen) {
+    for (unsigned i = 0; i < std::max(threads, 1u); ++i) threads_.emplace_back([this, &store, reopen] { run(store, reopen); });
 }
 
 void Workers::end() {
@@ -54,8 +48,8 @@ void Workers::post(Turn turn, Job job) {
     changed_.notify_one();
 }
 
-void Workers::run(store::Store& store) {
-    LentReader reader(store);
+void Workers::run(store::Store& store, std::chrono::seconds reopen) {
+    LentReader reader(store, reopen);
     std::unique_lock lock(mutex_);
     for (;;) {
         changed_.wait(lock, [&] { return ending_ || !soon_.empty() || !later_.empty(); });

@@ -21,8 +21,8 @@ namespace whosent::serve {
 // The reader of one worker: opened when it is first needed, and anew after an error.
 class LentReader {
 public:
-    explicit LentReader(store::Store& store) : store_(store) {}
-    // A backup may have been put in the store's place: a reader that was opened longer ago than kReopen goes on with the old file for ever. For what begins something.
+    LentReader(store::Store& store, std::chrono::seconds reopen) : store_(store), reopen_(reopen) {}
+    // A backup may have been put in the store's place: a reader that was opened longer ago than `reopen` goes on with the old file for ever. For what begins something.
     void renew();
     // Calls `work` with the reader, and once more with a new one where an old one gave an error; so it begins anew each time. What it throws (no memory) is an error.
     template <class Work>
@@ -61,6 +61,7 @@ private:
     }
 
     store::Store& store_;
+    const std::chrono::seconds reopen_;
     std::unique_ptr<store::Reader> reader_;
     std::chrono::steady_clock::time_point opened_;
     std::optional<Seen> seen_;
@@ -70,7 +71,7 @@ class Workers {
 public:
     using Job = std::function<void(LentReader&)>;
     enum class Turn : std::uint8_t { soon, later };  // later: when no other waits, as the next piece of what is being sent already
-    Workers(store::Store& store, unsigned threads);
+    Workers(store::Store& store, unsigned threads, std::chrono::seconds reopen);
     ~Workers() { end(); }
     Workers(const Workers&) = delete;
     Workers& operator=(const Workers&) = delete;
@@ -79,7 +80,7 @@ public:
     void end();
 
 private:
-    void run(store::Store& store);
+    void run(store::Store& store, std::chrono::seconds reopen);
 
     std::mutex mutex_;
     std::condition_variable changed_;

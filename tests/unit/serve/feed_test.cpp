@@ -285,6 +285,7 @@ TEST_CASE_METHOD(FeedCase, "a store that cannot be read is told as such, and is 
     fill(10);
     std::atomic<int> told = 0;
     settings.failed = [&](const Error&) { ++told; };
+    settings.reopen = std::chrono::seconds(1);
     start();
     CHECK(ask("").status == 200);
     writer.reset();
